@@ -1,0 +1,131 @@
+/*
+ * The abilities of the running kernel, found by using them and never by version numbers, and read
+ * from a text for plans made on one machine for another.
+ * Runs in the launcher. bwrap is looked for only where root alone can put programs.
+ */
+#include "kernel/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NR_LANDLOCK_CREATE	  444
+#define SECCOMP_GET_ACTION_AVAIL_ 2
+#define SECCOMP_RET_ERRNO_	  0x00050000U
+
+void lp_abilities_probe(struct lp_abilities *ret_abilities)
+{
+	struct lp_abilities found = {0};
+	uint32_t action = SECCOMP_RET_ERRNO_;
+	long r;
+
+	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_VERSION);
+	found.landlock_abi = r > 0 ? (int)r : 0;
+	if (found.landlock_abi >= 7) {
+		r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
+		found.landlock_errata = r > 0 ? (unsigned)r : 0;
+	}
+	found.seccomp_filter =
+		syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
+		prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+	found.root = geteuid() == 0;
+	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
+		found.bwrap = LP_PROBE_NO;
+		snprintf(found.bwrap_why, sizeof(found.bwrap_why), "bubblewrap is not installed");
+	}
+	*ret_abilities = found;
+}
+
+/* Whether nobody but root can replace the program: its folder and itself belong to root. */
+static bool root_owned(const char *dir, const char *path)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0 || st.st_uid != 0 || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
+		return false;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+		!(st.st_mode & 022) && access(path, X_OK) == 0;
+}
+
+bool lp_bwrap_find(char *ret_path, size_t size)
+{
+	static const char *const dirs[] = {"/usr/bin", "/usr/local/bin", "/bin",
+		"/run/wrappers/bin", "/run/current-system/sw/bin",
+		"/nix/var/nix/profiles/default/bin"};
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(dirs); i++) {
+		snprintf(ret_path, size, "%s/bwrap", dirs[i]);
+		if (root_owned(dirs[i], ret_path))
+			return true;
+	}
+	ret_path[0] = '\0';
+	return false;
+}
+
+static const char *const probe_names[] = {"unknown", "no", "yes"};
+
+int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str)
+{
+	return lp_str_addf(str,
+		"landlock_abi %d\nlandlock_errata %u\nseccomp_filter %d\nroot %d\nbwrap %s\n"
+		"bwrap_path %s\nbwrap_why %s\n",
+		abilities->landlock_abi, abilities->landlock_errata, abilities->seccomp_filter,
+		abilities->root, probe_names[abilities->bwrap], abilities->bwrap_path,
+		abilities->bwrap_why);
+}
+
+static bool read_one(const char *key, const char *value, struct lp_abilities *abilities)
+{
+	if (!strcmp(key, "landlock_abi"))
+		abilities->landlock_abi = (int)strtol(value, NULL, 10);
+	else if (!strcmp(key, "landlock_errata"))
+		abilities->landlock_errata = (unsigned)strtoul(value, NULL, 10);
+	else if (!strcmp(key, "seccomp_filter"))
+		abilities->seccomp_filter = value[0] == '1';
+	else if (!strcmp(key, "root"))
+		abilities->root = value[0] == '1';
+	else if (!strcmp(key, "bwrap_path"))
+		snprintf(abilities->bwrap_path, sizeof(abilities->bwrap_path), "%s", value);
+	else if (!strcmp(key, "bwrap_why"))
+		snprintf(abilities->bwrap_why, sizeof(abilities->bwrap_why), "%s", value);
+	else if (!strcmp(key, "bwrap"))
+		abilities->bwrap = !strcmp(value, "yes") ? LP_PROBE_YES
+			: !strcmp(value, "no")		 ? LP_PROBE_NO
+							 : LP_PROBE_UNKNOWN;
+	else
+		return false;
+	return true;
+}
+
+int lp_abilities_read(const char *text, struct lp_abilities *ret_abilities, struct lp_err *err)
+{
+	struct lp_abilities read = {0};
+	unsigned line = 0;
+
+	while (*text) {
+		char key[64] = "", value[512] = "";
+		size_t len = strcspn(text, "\n");
+
+		line++;
+		if (len >= sizeof(value))
+			return lp_fail(err, EINVAL, "abilities, line %u: too long", line);
+		if (len && *text != '#') {
+			char row[sizeof(value)];
+
+			memcpy(row, text, len);
+			row[len] = '\0';
+			sscanf(row, "%63s %511[^\n]", key, value);
+			if (!read_one(key, value, &read))
+				return lp_fail(err, EINVAL, "abilities, line %u: no ability is called '%s'",
+					line, key);
+		}
+		text += len + (text[len] == '\n');
+	}
+	*ret_abilities = read;
+	return 0;
+}

@@ -1,0 +1,116 @@
+/*
+ * kernel: what differs between kernels and build hosts: UAPI constants newer than the headers,
+ * system calls without a wrapper, and the abilities of the running kernel, found by trying.
+ *
+ * No logic of what is allowed. Sources: include/uapi/linux/landlock.h up to Linux 7.2 (ABI 10),
+ * landlock(7), seccomp(2), capabilities(7).
+ */
+#pragma once
+
+#include "base/base.h"
+
+/* ---- Landlock UAPI (our own names: build hosts know only some of them) ---------------------- */
+
+#define LP_LL_CREATE_VERSION (1U << 0)
+#define LP_LL_CREATE_ERRATA  (1U << 1)
+
+#define LP_LL_RESTRICT_LOG_SAME_EXEC_OFF (1U << 0) /* ABI 7 */
+
+#define LP_LL_RULE_PATH_BENEATH 1
+
+#define LP_FS_EXECUTE	   (1ULL << 0)
+#define LP_FS_WRITE_FILE   (1ULL << 1)
+#define LP_FS_READ_FILE	   (1ULL << 2)
+#define LP_FS_READ_DIR	   (1ULL << 3)
+#define LP_FS_REMOVE_DIR   (1ULL << 4)
+#define LP_FS_REMOVE_FILE  (1ULL << 5)
+#define LP_FS_MAKE_CHAR	   (1ULL << 6)
+#define LP_FS_MAKE_DIR	   (1ULL << 7)
+#define LP_FS_MAKE_REG	   (1ULL << 8)
+#define LP_FS_MAKE_SOCK	   (1ULL << 9)
+#define LP_FS_MAKE_FIFO	   (1ULL << 10)
+#define LP_FS_MAKE_BLOCK   (1ULL << 11)
+#define LP_FS_MAKE_SYM	   (1ULL << 12)
+#define LP_FS_REFER	   (1ULL << 13) /* ABI 2 */
+#define LP_FS_TRUNCATE	   (1ULL << 14) /* ABI 3 */
+#define LP_FS_IOCTL_DEV	   (1ULL << 15) /* ABI 5 */
+#define LP_FS_RESOLVE_UNIX (1ULL << 16) /* ABI 9 */
+
+#define LP_NET_BIND_TCP		(1ULL << 0) /* ABI 4 */
+#define LP_NET_CONNECT_TCP	(1ULL << 1) /* ABI 4 */
+#define LP_NET_BIND_UDP		(1ULL << 2) /* ABI 10 */
+#define LP_NET_CONNECT_SEND_UDP (1ULL << 3) /* ABI 10 */
+
+#define LP_SCOPE_ABSTRACT_UNIX (1ULL << 0) /* ABI 6 */
+#define LP_SCOPE_SIGNAL	       (1ULL << 1) /* ABI 6 */
+
+/* The rights a rule may give for something that is not a directory (else EINVAL). */
+#define LP_FS_FILE_RIGHTS                                                                          \
+	(LP_FS_EXECUTE | LP_FS_WRITE_FILE | LP_FS_READ_FILE | LP_FS_TRUNCATE | LP_FS_IOCTL_DEV |   \
+		LP_FS_RESOLVE_UNIX)
+
+/* struct landlock_ruleset_attr as of ABI 6; the kernel takes the leading part it knows. */
+struct lp_landlock_attr {
+	uint64_t handled_fs, handled_net, scoped;
+};
+
+/* All: a descriptor or 0, or -errno. */
+int lp_landlock_create(const struct lp_landlock_attr *attr);
+int lp_landlock_add_path(int ruleset, int path_fd, uint64_t access);
+int lp_landlock_restrict(int ruleset, uint32_t flags);
+
+/* What Landlock of this ABI can handle; zero for ABI 0. */
+struct lp_landlock_attr lp_landlock_known(int abi);
+
+/* The name of one access right ("READ_FILE"), or NULL. */
+const char *lp_landlock_right_name(uint64_t right);
+
+/* ---- other system calls ------------------------------------------------------------------- */
+
+/* openat2(2) with RESOLVE_NO_SYMLINKS; on kernels before 5.6 an open that is checked afterwards. */
+int lp_open_no_symlinks(const char *path, int flags);
+
+/* close_range(first, UINT_MAX), by /proc/self/fd where the call is missing. 0 or -errno. */
+int lp_close_from(int first);
+
+int lp_pidfd_open(pid_t pid);
+
+/* Empties every capability set for good, the bounding set too where that is allowed. 0, -errno. */
+int lp_drop_capabilities(void);
+
+/* ---- abilities ---------------------------------------------------------------------------- */
+
+enum lp_probe {
+	LP_PROBE_UNKNOWN = 0, /* not tried yet */
+	LP_PROBE_NO,
+	LP_PROBE_YES,
+};
+
+struct lp_abilities {
+	int landlock_abi; /* 0: none */
+	unsigned landlock_errata;
+	bool seccomp_filter;
+	bool root;	    /* effective uid 0 */
+	enum lp_probe bwrap; /* by running it */
+	char bwrap_path[256];
+	char bwrap_why[512]; /* the first line it printed when it failed */
+};
+
+/*
+ * Asks the running kernel for everything that is cheap to ask (not bwrap; for that, _bwrap).
+ * Never fails: what cannot be found out counts as absent.
+ */
+void lp_abilities_probe(struct lp_abilities *ret_abilities);
+
+/*
+ * Reads abilities from "key value" lines as _print writes them, to plan for another machine.
+ * -EINVAL with the line in err.
+ */
+int lp_abilities_read(const char *text, struct lp_abilities *ret_abilities, struct lp_err *err);
+int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str);
+
+/*
+ * bubblewrap from a directory that only root can write to (never from $PATH, which the agent may
+ * have filled). False if there is none.
+ */
+bool lp_bwrap_find(char *ret_path, size_t size);

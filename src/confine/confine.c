@@ -1,0 +1,147 @@
+/*
+ * Self-application of a plan: Landlock, limits, capabilities, seccomp.
+ *
+ * Runs in the process that becomes the command. Input is the plan, which is trusted, and the file
+ * system, which is not: a planned path may have been swapped since, so rules are put on what opens
+ * without following any symlink. Must not go on after a failure.
+ */
+#include "confine/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "confine/filters.h"
+
+static int set_limits(const struct lp_limits *limits, struct lp_err *err)
+{
+	const struct {
+		const char *name;
+		int resource;
+		uint64_t value;
+	} rows[] = {
+		{"addressSpace", RLIMIT_AS, limits->address_space},
+		{"processes", RLIMIT_NPROC, limits->processes},
+		{"openFiles", RLIMIT_NOFILE, limits->open_files},
+		{"fileSize", RLIMIT_FSIZE, limits->file_size},
+		{"core", RLIMIT_CORE, limits->core},
+	};
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++) {
+		struct rlimit now, wanted = {rows[i].value, rows[i].value};
+
+		if (rows[i].value == LP_UNLIMITED)
+			continue;
+		if (getrlimit(rows[i].resource, &now) == 0 && wanted.rlim_cur > now.rlim_max)
+			wanted.rlim_cur = wanted.rlim_max = now.rlim_max; /* never raised */
+		if (setrlimit(rows[i].resource, &wanted) < 0)
+			return lp_fail(err, errno, "limits.%s: %m", rows[i].name);
+	}
+	return 0;
+}
+
+static int add_floor(int ruleset, const struct lp_floor *floor, struct lp_err *err)
+{
+	uint64_t access = floor->access;
+	struct stat st;
+	lp_autoclose int fd = lp_open_no_symlinks(floor->path, O_PATH | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		access &= LP_FS_FILE_RIGHTS;
+	if (!access)
+		return 0;
+	r = lp_landlock_add_path(ruleset, fd, access);
+	return r < 0 ? lp_fail(err, -r, "Landlock rule for %s: %m", floor->path) : 0;
+}
+
+static int restrict_landlock(struct lp_plan *plan, struct lp_err *err)
+{
+	lp_autoclose int ruleset = -1;
+	int r;
+
+	if (!plan->handled.handled_fs && !plan->handled.handled_net && !plan->handled.scoped)
+		return 0;
+	ruleset = lp_landlock_create(&plan->handled);
+	if (ruleset < 0)
+		return lp_fail(err, -ruleset, "Landlock ruleset: %m");
+	for (size_t i = 0; i < plan->floor_count; i++) {
+		r = add_floor(ruleset, &plan->floor[i], err);
+		/* gone, or not reachable for this user: then it cannot be reached inside either */
+		if (r == -ENOENT || r == -ELOOP || r == -EACCES || r == -ENOTDIR) {
+			r = lp_strv_addf(&plan->notices, "%s: not there any more, left out",
+				plan->floor[i].path);
+		}
+		if (r < 0)
+			return r;
+	}
+	r = lp_landlock_restrict(ruleset, 0);
+	return r < 0 ? lp_fail(err, -r, "Landlock: %m") : 0;
+}
+
+static int forbid_privileges(struct lp_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return lp_fail(err, errno, "no_new_privs: %m");
+	return 0;
+}
+
+/* The capabilities go first: the filter is the last thing that landpen itself runs under. */
+static int drop_and_filter(const struct lp_plan *plan, struct lp_err *err)
+{
+	int r = plan->drop_capabilities ? lp_drop_capabilities() : 0;
+
+	if (r < 0)
+		return lp_fail(err, -r, "dropping capabilities: %m");
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &lp_filters[plan->filter]) < 0)
+		return lp_fail(err, errno, "seccomp filter: %m");
+	return 0;
+}
+
+int lp_confine_landlock(struct lp_plan *plan, struct lp_err *err)
+{
+	int r = set_limits(&plan->limits, err);
+
+	if (r == 0)
+		r = forbid_privileges(err);
+	if (r == 0)
+		r = lp_close_from(3);
+	if (r == 0)
+		r = restrict_landlock(plan, err);
+	if (r == 0)
+		r = drop_and_filter(plan, err);
+	return r;
+}
+
+int lp_confine_inside(const struct lp_plan *plan, struct lp_err *err)
+{
+	int r = set_limits(&plan->limits, err);
+
+	if (r == 0)
+		r = forbid_privileges(err);
+	if (r == 0 && plan->handled.scoped) {
+		lp_autoclose int ruleset = lp_landlock_create(&plan->handled);
+
+		r = ruleset < 0 ? ruleset : lp_landlock_restrict(ruleset, 0);
+		if (r < 0)
+			return lp_fail(err, -r, "Landlock scopes: %m");
+	}
+	if (r == 0)
+		r = drop_and_filter(plan, err);
+	return r;
+}
+
+bool lp_confine_is_inside(void)
+{
+	return syscall(SYS_acct, (uintptr_t)LP_FILTER_QUESTION) < 0 && errno == LP_FILTER_ANSWER;
+}

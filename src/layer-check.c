@@ -1,0 +1,5 @@
+/* Nothing of its own: what is linked with it is the test. */
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,297 @@
+/*
+ * landpen: settings -> policy -> plan -> confine or supervise.
+ *
+ * Runs with the user's rights until the plan is complete. Natively this process confines itself and
+ * becomes the command; around bwrap it stays as the parent. Every failure before that exits 125
+ * with one sentence, and nothing has been started.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "bwrap/bwrap.h"
+#include "confine/confine.h"
+#include "kernel/kernel.h"
+#include "plan/plan.h"
+#include "policy/policy.h"
+#include "settings/settings.h"
+#include "supervise/supervise.h"
+#include "tools/tools.h"
+
+#define EXIT_REFUSED 125
+#define MAX_ABILITIES ((size_t)64 * 1024)
+
+extern char **environ;
+
+/* What one invocation holds; freed by the kernel, since the process execs or ends. */
+struct session {
+	struct lp_cmdline cmdline;
+	struct lp_policy *policy;
+	struct lp_plan *plan;
+	struct lp_abilities abilities;
+	char *home, *cwd, *tmpdir;
+	char **command;
+	struct lp_err err;
+};
+
+static void print_notices(const struct lp_strv *notices)
+{
+	lp_strv_foreach (line, notices) {
+		struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
+
+		if (lp_str_add_escaped(&str, line, strlen(line)) == 0)
+			fprintf(stderr, "landpen: %s\n", str.text ? str.text : "");
+	}
+}
+
+static int refuse(const struct session *session)
+{
+	struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
+
+	lp_str_add_escaped(&str, session->err.text, strlen(session->err.text));
+	fprintf(stderr, "landpen: %s\n", str.text ? str.text : "refused");
+	return EXIT_REFUSED;
+}
+
+static int find_place(struct session *session)
+{
+	session->home = lp_settings_home();
+	if (!session->home)
+		return lp_fail(&session->err, ENOENT,
+			"no home directory: set HOME to an absolute path");
+	session->cwd = getcwd(NULL, 0);
+	if (!session->cwd || session->cwd[0] != '/')
+		return lp_fail(&session->err, session->cwd ? ENOENT : errno,
+			"the working directory cannot be found: %m");
+	session->tmpdir = lp_tmpdir_name();
+	return session->tmpdir ? 0 : lp_fail(&session->err, ENOMEM, "%m");
+}
+
+static void choose_command(struct session *session)
+{
+	static const char *shell[] = {"bash", "-c", NULL};
+	char **operands = session->cmdline.operands;
+	size_t count = 0;
+
+	session->command = operands;
+	if (!session->cmdline.shell_string)
+		return;
+	while (operands[count])
+		count++;
+	session->command = calloc(count + 4, sizeof(*session->command));
+	if (!session->command)
+		return;
+	session->command[0] = (char *)shell[0];
+	session->command[1] = (char *)shell[1];
+	session->command[2] = (char *)session->cmdline.shell_string;
+	memcpy(session->command + 3, operands, count * sizeof(*operands));
+}
+
+static int load_policy(struct session *session)
+{
+	const struct lp_cmdline *cmdline = &session->cmdline;
+	bool names_command = cmdline->verb == LP_VERB_RUN || cmdline->verb == LP_VERB_POLICY;
+	const struct lp_request request = {
+		.command = names_command && session->command ? session->command[0] : NULL,
+		.settings_file = cmdline->settings_file,
+		.project_dir = cmdline->project_dir,
+		.single_file = cmdline->single_file,
+		.no_project_file = cmdline->no_project_file,
+		.network = cmdline->network,
+		.rulesets = &cmdline->rulesets,
+		.wishes = cmdline->wishes,
+		.wish_count = cmdline->wish_count,
+		.env = &cmdline->env,
+		.accept = &cmdline->accept,
+		.home = session->home,
+		.cwd = session->cwd,
+	};
+
+	return lp_settings_load(&request, &session->policy, &session->err);
+}
+
+/* The device of the caller's terminal: the first standard descriptor that is one. */
+static const char *find_terminal(void)
+{
+	static char name[128];
+
+	for (int fd = 0; fd < 3; fd++)
+		if (ttyname_r(fd, name, sizeof(name)) == 0)
+			return name;
+	return NULL;
+}
+
+static int read_abilities(struct session *session)
+{
+	const char *file = session->cmdline.abilities_file;
+	lp_autofree char *text = NULL;
+	size_t len;
+	int r;
+
+	if (!file) {
+		lp_abilities_probe(&session->abilities);
+		return 0;
+	}
+	r = lp_read_file(-100 /* AT_FDCWD */, file, MAX_ABILITIES, &text, &len);
+	if (r < 0)
+		return lp_fail(&session->err, -r, "%s: %m", file);
+	return lp_abilities_read(text, &session->abilities, &session->err);
+}
+
+static int make_plan(struct session *session)
+{
+	const struct lp_plan_input input = {
+		.policy = session->policy,
+		.abilities = &session->abilities,
+		.wish = session->cmdline.backend,
+		.tmpdir = session->tmpdir,
+		.terminal = find_terminal(),
+		.environ = environ,
+	};
+	int r = read_abilities(session);
+
+	return r < 0 ? r : lp_plan_make(&input, &session->plan, &session->err);
+}
+
+static void tell_start(const struct session *session)
+{
+	struct lp_str summary LP_CLEANUP(lp_str_clear) = {0};
+
+	if (!session->cmdline.quiet) {
+		print_notices(&session->policy->notices);
+		for (size_t i = 0; i < session->plan->gap_count; i++)
+			fprintf(stderr, "landpen: accepted gap %s: %s\n",
+				session->plan->gaps[i].name, session->plan->gaps[i].sentence);
+		if (lp_tool_summary(session->policy, session->plan, &summary) == 0)
+			fprintf(stderr, "landpen: %s\n", summary.text);
+	}
+	if (session->cmdline.verbose)
+		print_notices(&session->plan->notices);
+}
+
+/* Ends as the command did: by its signal where that is possible. */
+static int end_as(const struct lp_outcome *outcome)
+{
+	const struct rlimit no_core = {0, 0};
+	sigset_t all;
+
+	if (!outcome->signal)
+		return outcome->code;
+	setrlimit(RLIMIT_CORE, &no_core); /* the command's core is enough */
+	signal(outcome->signal, SIG_DFL);
+	raise(outcome->signal);
+	sigfillset(&all);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	return 128 + outcome->signal;
+}
+
+static int run_native(struct session *session, int lock)
+{
+	int code;
+
+	if (lp_janitor_start(session->plan, lock, true, &session->err) < 0)
+		return refuse(session);
+	if (lp_confine_landlock(session->plan, &session->err) < 0)
+		return refuse(session);
+	code = lp_confine_exec(
+		session->command, session->plan->environment.items, &session->err);
+	refuse(session);
+	return code;
+}
+
+static int run_bwrap(struct session *session, int lock)
+{
+	struct lp_outcome outcome = {.code = EXIT_REFUSED};
+
+	if (lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
+		lp_supervise_bwrap(session->plan, session->command, &outcome, &session->err) < 0)
+		return refuse(session);
+	if (!session->cmdline.quiet && session->plan->watch.count)
+		print_notices(&session->plan->notices);
+	return end_as(&outcome);
+}
+
+static int run_inside(struct session *session)
+{
+	int code;
+
+	if (!session->cmdline.quiet)
+		fprintf(stderr, "landpen: already inside a pen, which keeps holding\n");
+	code = lp_confine_exec(session->command, environ, &session->err);
+	refuse(session);
+	return code;
+}
+
+static int run(struct session *session)
+{
+	int lock;
+
+	if (!session->command || !session->command[0]) {
+		lp_fail(&session->err, EINVAL, "name a command; `landpen --help`");
+		return refuse(session);
+	}
+	if (lp_confine_is_inside())
+		return run_inside(session);
+	if (find_place(session) < 0 || load_policy(session) < 0 || make_plan(session) < 0)
+		return refuse(session);
+	if (session->plan->backend == LP_BACKEND_REFUSE) {
+		lp_plan_refusal(session->plan, &session->err);
+		return refuse(session);
+	}
+	if (lp_tmpdir_make(session->plan->tmpdir, &lock, &session->err) < 0)
+		return refuse(session);
+	tell_start(session);
+	fflush(NULL);
+	return session->plan->backend == LP_BACKEND_BWRAP ? run_bwrap(session, lock)
+							  : run_native(session, lock);
+}
+
+static int tell(struct session *session)
+{
+	struct lp_cmdline *cmdline = &session->cmdline;
+	int r;
+
+	if (cmdline->verb == LP_VERB_DOCTOR)
+		return lp_tool_doctor(cmdline, &session->err);
+	r = find_place(session);
+	if (r == 0 && cmdline->verb == LP_VERB_TRUST)
+		return lp_tool_trust(cmdline, session->home, session->cwd, &session->err);
+	if (r == 0)
+		r = load_policy(session);
+	if (r == 0 && !cmdline->quiet)
+		print_notices(&session->policy->notices);
+	if (r == 0 && cmdline->verb == LP_VERB_EXPLAIN)
+		return lp_tool_explain(cmdline, session->policy, &session->err);
+	if (r == 0)
+		r = make_plan(session);
+	return r < 0 ? r : lp_tool_policy(cmdline, session->policy, session->plan, &session->err);
+}
+
+int main(int argc, char **argv)
+{
+	static struct session session;
+	int r;
+
+	if (argc > 0 && !strcmp(argv[0], LP_INIT_NAME) && getpid() == 1)
+		return lp_init_main(argc, argv);
+	if (lp_cmdline_parse(argc, argv, &session.cmdline, &session.err) < 0)
+		return refuse(&session);
+	if (session.cmdline.help) {
+		lp_cmdline_help(session.cmdline.verb);
+		return 0;
+	}
+	if (session.cmdline.version) {
+		printf("landpen %s\n", LP_VERSION);
+		return 0;
+	}
+	choose_command(&session);
+	if (session.cmdline.verb == LP_VERB_RUN)
+		return run(&session);
+	r = tell(&session);
+	return r < 0 ? refuse(&session) : r;
+}

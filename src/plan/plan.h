@@ -1,0 +1,119 @@
+/*
+ * plan: policy x abilities -> orders and listed gaps. Deterministic and printable; nothing is
+ * confined, opened for writing or started here, so a plan for another kernel can be made anywhere.
+ *
+ * What a back end cannot hold is a gap with a name. A gap that the user did not accept by that name
+ * turns the plan into a refusal. Nothing is ever retried with weaker orders.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "kernel/kernel.h"
+#include "policy/policy.h"
+
+enum lp_backend {
+	LP_BACKEND_REFUSE = 0,
+	LP_BACKEND_LANDLOCK,
+	LP_BACKEND_BWRAP,
+};
+
+enum lp_backend_wish {
+	LP_BACKEND_WISH_AUTO = 0,
+	LP_BACKEND_WISH_LANDLOCK,
+	LP_BACKEND_WISH_BWRAP,
+};
+
+/* A promise of the policy that a back end cannot keep on this machine. */
+struct lp_gap {
+	const char *name; /* what --accept-gap takes */
+	char *sentence;	  /* what is not held, and how it could be */
+	bool accepted;
+};
+
+/* One Landlock rule. access is masked by what the object really is when it is opened. */
+struct lp_floor {
+	char *path;
+	uint64_t access;
+	const struct lp_rule *rule; /* whose wish it is; NULL: landpen's own */
+};
+
+/* One step of the mount plan, in order. */
+enum lp_mount_kind {
+	LP_MOUNT_HIDE = 0, /* an empty read-only folder over target */
+	LP_MOUNT_MASK,	   /* nothing readable over the file target */
+	LP_MOUNT_RO,
+	LP_MOUNT_RW,
+	LP_MOUNT_DEVICE,  /* read-write, devices usable */
+	LP_MOUNT_SYMLINK, /* a symlink at target that holds source */
+	LP_MOUNT_PROC,
+	LP_MOUNT_DEV, /* a minimal /dev with its own terminals */
+};
+
+struct lp_mount {
+	enum lp_mount_kind kind;
+	char *source, *target; /* source: NULL where it is target */
+};
+
+/* Bits that choose one of the prepared seccomp filters; zero is the tightest. */
+enum {
+	LP_FILTER_INET = 1U << 0,	/* TCP and UDP sockets */
+	LP_FILTER_UNIX = 1U << 1,	/* AF_UNIX sockets */
+	LP_FILTER_PTRACE = 1U << 2,	/* ptrace and its like among the pen's own processes */
+	LP_FILTER_NAMESPACES = 1U << 3, /* unshare, setns, clone flags; mounts in there */
+	LP_FILTER_METADATA = 1U << 4,	/* chmod, chown, utimes, xattrs */
+	LP_FILTER_COUNT = 1U << 5,
+};
+
+struct lp_plan {
+	enum lp_backend backend;
+	struct lp_gap *gaps;
+	size_t gap_count;
+	struct lp_strv notices; /* for -v: skipped paths, and what an accepted gap means */
+
+	struct lp_landlock_attr handled; /* for bwrap: what is applied inside it */
+	struct lp_floor *floor;
+	size_t floor_count;
+
+	struct lp_mount *mounts;
+	size_t mount_count;
+	struct lp_strv stubs; /* absent protected names: folders to make for the time of the run */
+	struct lp_strv watch; /* absent protected names that must be gone when the run ends */
+
+	unsigned filter;
+	struct lp_limits limits;
+	struct lp_strv environment; /* NAME=VALUE */
+	char *cwd, *tmpdir, *project;
+	char *bwrap; /* the program */
+	bool drop_capabilities;
+};
+
+/* The mode by which a stub is known from a folder of the user's. */
+#define LP_STUB_MODE 0555
+
+struct lp_plan_input {
+	const struct lp_policy *policy;
+	const struct lp_abilities *abilities;
+	enum lp_backend_wish wish;
+	const char *tmpdir;   /* where the private TMPDIR is, or will be */
+	const char *terminal; /* the device of the caller's terminal, or NULL */
+	char *const *environ;
+};
+
+/*
+ * Makes the plan. A refusal is a plan too (backend LP_BACKEND_REFUSE), with its gaps; lp_plan_refusal
+ * writes its sentence. Errors: -EINVAL for an accepted gap whose name does not exist; -ENOMEM.
+ */
+int lp_plan_make(
+	const struct lp_plan_input *input, struct lp_plan **ret_plan, struct lp_err *err);
+
+/* The one sentence that says why nothing is started and what would help. */
+void lp_plan_refusal(const struct lp_plan *plan, struct lp_err *err);
+
+/* Everything the plan orders, for people; the values of variables are left out. 0 or -ENOMEM. */
+int lp_plan_print(const struct lp_plan *plan, struct lp_str *str);
+
+void lp_plan_free(struct lp_plan *plan);
+void lp_plan_freep(struct lp_plan **plan);
+
+/* Names of all gaps, NULL-terminated: for help, completion and checking. */
+const char *const *lp_plan_gap_names(void);

@@ -1,0 +1,205 @@
+/*
+ * pid 1 inside bwrap: confines itself, starts the command, reaps orphans, passes signals on and
+ * tells landpen what became of the command. When landpen dies without having said that the pen
+ * may go on, everything in it is killed.
+ *
+ * Runs inside the mounts and the pid namespace, under the same filter as the command. The command
+ * cannot signal it (pid 1 has no handlers) and never sees its socket.
+ */
+#include "supervise/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "confine/confine.h"
+#include "supervise/protocol.h"
+
+extern char **environ;
+
+struct init {
+	int socket, signals;
+	pid_t command;
+	bool command_ended, released;
+};
+
+static void tell(const struct init *init, int kind, int value, int more)
+{
+	const struct lp_message message = {kind, value, more};
+
+	if (send(init->socket, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		return; /* landpen is gone: the end of the socket is seen by the loop */
+}
+
+static void complain(const struct lp_err *err)
+{
+	dprintf(STDERR_FILENO, "landpen: %s\n", err->text);
+}
+
+static int receive_plan(int socket, struct lp_plan *plan, uint32_t *ret_ignored)
+{
+	struct lp_inside inside;
+
+	if (recv(socket, &inside, sizeof(inside), 0) != sizeof(inside) ||
+		inside.filter >= LP_FILTER_COUNT)
+		return -EPROTO;
+	*plan = (struct lp_plan){.filter = inside.filter,
+		.drop_capabilities = inside.drop_capabilities,
+		.handled.scoped = inside.scoped,
+		.limits = {inside.limits[0], inside.limits[1], inside.limits[2], inside.limits[3],
+			inside.limits[4]}};
+	*ret_ignored = inside.ignored_signals;
+	return 0;
+}
+
+/* The caller's standard descriptors arrive as 4, 5 and 6; see run.c for why. */
+static int take_descriptors(int socket)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(4 + fd, fd) < 0 && errno != EBADF)
+			return -errno;
+	if (socket != 3)
+		return -EINVAL;
+	for (int fd = 4; fd < 9; fd++)
+		close(fd);
+	fcntl(3, F_SETFD, FD_CLOEXEC);
+	fcntl(9, F_SETFD, FD_CLOEXEC); /* the stubs' lock: held for as long as the mounts are */
+	return lp_close_from(10);
+}
+
+static void restore_signals(uint32_t ignored, const sigset_t *mask)
+{
+	for (int number = 1; number < 32; number++)
+		if (number != SIGKILL && number != SIGSTOP)
+			signal(number, ignored & (1U << number) ? SIG_IGN : SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+static void become_command(char **argv, uint32_t ignored, const sigset_t *mask)
+{
+	struct lp_err err;
+	int code;
+
+	restore_signals(ignored, mask);
+	code = lp_confine_exec(argv, environ, &err);
+	complain(&err);
+	_exit(code);
+}
+
+static bool reap(struct init *init)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != init->command)
+			continue;
+		if (WIFSTOPPED(status)) {
+			tell(init, LP_MESSAGE_STOPPED, WSTOPSIG(status), 0);
+			continue;
+		}
+		init->command_ended = true;
+		pid = waitpid(-1, NULL, WNOHANG | WNOWAIT);
+		if (WIFSIGNALED(status))
+			tell(init, LP_MESSAGE_KILLED, WTERMSIG(status), pid >= 0);
+		else
+			tell(init, LP_MESSAGE_EXITED, WEXITSTATUS(status), pid >= 0);
+	}
+	/* left-behind daemons must not find their pipes held open by their init */
+	if (init->command_ended)
+		for (int fd = 0; fd < 3; fd++)
+			close(fd);
+	return pid < 0 && errno == ECHILD;
+}
+
+static void obey(struct init *init)
+{
+	struct lp_message message;
+	ssize_t n = recv(init->socket, &message, sizeof(message), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n != sizeof(message)) {
+		if (!init->released)
+			_exit(1); /* landpen is gone: the kernel ends the whole namespace */
+		close(init->socket);
+		init->socket = -1;
+	} else if (message.kind == LP_MESSAGE_RELEASE) {
+		init->released = true;
+	} else if (message.kind == LP_MESSAGE_SIGNAL && !init->command_ended) {
+		kill(init->command, message.value);
+	}
+}
+
+static void loop(struct init *init)
+{
+	for (;;) {
+		struct pollfd polled[] = {{.fd = init->signals, .events = POLLIN},
+			{.fd = init->socket, .events = POLLIN}};
+		struct signalfd_siginfo info;
+
+		if (reap(init))
+			return;
+		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (polled[0].revents && read(init->signals, &info, sizeof(info)) < 0 &&
+			errno != EAGAIN)
+			return;
+		if (polled[1].revents)
+			obey(init);
+	}
+}
+
+static int refuse(const struct init *init, const struct lp_err *err)
+{
+	complain(err);
+	tell(init, LP_MESSAGE_REFUSED, 125, 0);
+	return 125;
+}
+
+int lp_init_main(int argc, char **argv)
+{
+	struct init init = {.socket = 3, .signals = -1};
+	struct lp_plan plan;
+	struct lp_err err;
+	sigset_t chld, old;
+	uint32_t ignored;
+
+	if (argc < 2 || getpid() != 1 || take_descriptors(3) < 0 ||
+		receive_plan(3, &plan, &ignored) < 0)
+		return 125;
+	/* what a sharing process could ptrace or read: nothing; the socket is in here */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	for (int number = 1; number < 32; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &chld, NULL);
+	sigemptyset(&old);
+	if (lp_confine_inside(&plan, &err) < 0)
+		return refuse(&init, &err);
+	init.signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (init.signals < 0) {
+		lp_fail(&err, errno, "signalfd: %m");
+		return refuse(&init, &err);
+	}
+	tell(&init, LP_MESSAGE_STARTED, 0, 0);
+	init.command = fork();
+	if (init.command == 0)
+		become_command(argv + 1, ignored, &old);
+	if (init.command < 0) {
+		lp_fail(&err, errno, "fork: %m");
+		return refuse(&init, &err);
+	}
+	loop(&init);
+	return 0;
+}

@@ -1,0 +1,295 @@
+/*
+ * Around bwrap: landpen stays as the parent, so that signals, stops and the exit status are as they
+ * would be without it.
+ *
+ * Runs unconfined with the user's rights; reads only fixed-size messages from its own init. Ctrl-C
+ * and Ctrl-Z reach the command from the terminal directly (same process group): what the kernel
+ * sent is not sent twice, what another process sent to landpen alone is passed on. landpen stops
+ * itself only when the command has stopped.
+ */
+#include "supervise/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bwrap/bwrap.h"
+#include "kernel/kernel.h"
+#include "supervise/protocol.h"
+
+/* Passed on when another process sends them; the others act on landpen as on any program. */
+static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
+	SIGWINCH, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGIO, SIGPIPE};
+
+struct run {
+	struct lp_plan *plan;
+	char *const *argv;
+	int socket, inner_socket, errors, error_pipe, args_fd, self_fd, signals, project_lock;
+	uint32_t ignored;
+	pid_t bwrap;
+	sigset_t caller_mask;
+};
+
+static uint32_t ignored_signals(void)
+{
+	uint32_t ignored = 0;
+	struct sigaction action;
+
+	for (int number = 1; number < 32; number++)
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			ignored |= 1U << number;
+	return ignored;
+}
+
+static int open_channels(struct run *run, struct lp_err *err)
+{
+	int pair[2], errors[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return lp_fail(err, errno, "socketpair: %m");
+	run->socket = pair[0];
+	run->inner_socket = pair[1];
+	if (pipe2(errors, O_CLOEXEC) < 0)
+		return lp_fail(err, errno, "pipe: %m");
+	run->errors = errors[0];
+	run->error_pipe = errors[1];
+	run->args_fd = memfd_create("landpen-args", MFD_CLOEXEC);
+	/* bwrap execs this very binary as pid 1, even where its path is hidden inside */
+	run->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (run->args_fd < 0 || run->self_fd < 0)
+		return lp_fail(err, errno, "preparing bubblewrap: %m");
+	return 0;
+}
+
+static int send_plan(const struct run *run)
+{
+	const struct lp_limits *limits = &run->plan->limits;
+	const struct lp_inside inside = {.filter = run->plan->filter,
+		.drop_capabilities = run->plan->drop_capabilities,
+		.scoped = run->plan->handled.scoped,
+		.limits = {limits->address_space, limits->processes, limits->open_files,
+			limits->file_size, limits->core},
+		.ignored_signals = run->ignored};
+
+	return send(run->socket, &inside, sizeof(inside), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int inner_arguments(const struct run *run, struct lp_strv *ret_arguments)
+{
+	int r = lp_bwrap_arguments(run->plan, run->args_fd, 7, ret_arguments);
+
+	if (r == 0)
+		r = lp_strv_add(ret_arguments, "/proc/self/fd/8");
+	for (char *const *word = run->argv; r == 0 && *word; word++)
+		r = lp_strv_add(ret_arguments, *word);
+	return r;
+}
+
+/* Moves a descriptor to its number for the child; *fd is CLOEXEC, the copy is not. */
+static void place(int fd, int number)
+{
+	if (fd < 0 || dup2(fd, number) < 0)
+		close(number);
+}
+
+/*
+ * In the child. bwrap keeps its standard descriptors open until the pen is empty, so it gets none
+ * of the caller's: those travel as 4, 5 and 6 to init, which puts them in their places. 3: init's
+ * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs.
+ */
+static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
+{
+	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
+		run->project_lock};
+	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
+		copies[i] = fcntl(sources[i], F_DUPFD, 20);
+	errors = fcntl(run->error_pipe, F_DUPFD, 20);
+	null_fd = open("/dev/null", O_RDWR);
+	dup2(null_fd, 0);
+	dup2(null_fd, 1);
+	dup2(errors, 2);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
+		place(copies[i], 3 + (int)i);
+	lp_close_from(10);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
+		signal(passed_on[i], SIG_IGN); /* bwrap must outlive Ctrl-C */
+	sigprocmask(SIG_SETMASK, &run->caller_mask, NULL);
+	execve(run->plan->bwrap, arguments->items, run->plan->environment.items);
+	dprintf(2, "%s: %s", run->plan->bwrap, strerror(errno));
+	_exit(125);
+}
+
+static int start(struct run *run, struct lp_err *err)
+{
+	struct lp_strv arguments LP_CLEANUP(lp_strv_clear) = {0};
+	sigset_t mask;
+	int r = open_channels(run, err);
+
+	if (r < 0)
+		return r;
+	r = inner_arguments(run, &arguments);
+	if (r == 0)
+		r = send_plan(run);
+	if (r < 0)
+		return lp_fail(err, -r, "preparing bubblewrap: %m");
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
+		sigaddset(&mask, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &mask, &run->caller_mask);
+	run->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signals < 0)
+		return lp_fail(err, errno, "signalfd: %m");
+	run->bwrap = fork();
+	if (run->bwrap == 0)
+		exec_bwrap(run, &arguments);
+	if (run->bwrap < 0)
+		return lp_fail(err, errno, "fork: %m");
+	close(run->inner_socket);
+	close(run->error_pipe);
+	run->inner_socket = run->error_pipe = -1;
+	return 0;
+}
+
+static void pass_signals(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->signals, &info, sizeof(info)) == sizeof(info)) {
+		const struct lp_message message = {LP_MESSAGE_SIGNAL, (int)info.ssi_signo, 0};
+
+		/* SI_KERNEL: the terminal sent it to the whole group, the command included */
+		if (info.ssi_signo == SIGCHLD || info.ssi_code == SI_KERNEL ||
+			(info.ssi_pid == (uint32_t)getpid() && info.ssi_signo == SIGCONT))
+			continue;
+		send(run->socket, &message, sizeof(message), MSG_NOSIGNAL);
+	}
+}
+
+/* The command has stopped: so does landpen, and the shell sees its job stopped. */
+static void stop_with(struct run *run, int signal_number)
+{
+	const struct lp_message go_on = {LP_MESSAGE_SIGNAL, SIGCONT, 0};
+	sigset_t one;
+
+	if (signal_number == SIGSTOP) {
+		kill(getpid(), SIGSTOP);
+	} else {
+		sigemptyset(&one);
+		sigaddset(&one, signal_number);
+		raise(signal_number);
+		sigprocmask(SIG_UNBLOCK, &one, NULL); /* stops here */
+		sigprocmask(SIG_BLOCK, &one, NULL);
+	}
+	/* `fg` continues the whole group; `kill -CONT` of landpen alone must reach it too */
+	send(run->socket, &go_on, sizeof(go_on), MSG_NOSIGNAL);
+}
+
+/* What bwrap said when it could not start: its own words, one line. */
+static int explain_failure(struct run *run, struct lp_err *err)
+{
+	char text[1024];
+	ssize_t n = read(run->errors, text, sizeof(text) - 1);
+	struct lp_str said LP_CLEANUP(lp_str_clear) = {0};
+
+	text[n > 0 ? n : 0] = '\0';
+	lp_str_add_escaped(&said, text, strcspn(text, "\n"));
+	return lp_fail(err, EPERM,
+		"bubblewrap could not make the pen: %s; `landpen doctor` tells what this machine allows",
+		said.len ? said.text : "it said nothing");
+}
+
+/* 1: the command has ended and *ret_outcome is set; 0: go on. */
+static int hear(struct run *run, bool *started, struct lp_outcome *ret_outcome, bool *ret_left,
+	struct lp_err *err)
+{
+	struct lp_message message = {0};
+	ssize_t n = recv(run->socket, &message, sizeof(message), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n != sizeof(message)) {
+		if (!*started)
+			return explain_failure(run, err);
+		*ret_outcome = (struct lp_outcome){.signal = SIGKILL}; /* init was killed */
+		return 1;
+	}
+	*ret_left = message.more;
+	switch (message.kind) {
+	case LP_MESSAGE_STARTED:
+		*started = true;
+		return 0;
+	case LP_MESSAGE_STOPPED:
+		stop_with(run, message.value);
+		return 0;
+	case LP_MESSAGE_REFUSED:
+	case LP_MESSAGE_EXITED:
+		*ret_outcome = (struct lp_outcome){.code = message.value};
+		return 1;
+	case LP_MESSAGE_KILLED:
+		*ret_outcome = (struct lp_outcome){.signal = message.value};
+		return 1;
+	default:
+		return lp_fail(err, EPROTO, "init inside bubblewrap: %m");
+	}
+}
+
+static int wait_for_command(struct run *run, struct lp_outcome *ret_outcome, struct lp_err *err)
+{
+	const struct lp_message release = {LP_MESSAGE_RELEASE, 0, 0};
+	bool started = false, left = false;
+	int r = 0;
+
+	while (r == 0) {
+		struct pollfd polled[] = {{.fd = run->signals, .events = POLLIN},
+			{.fd = run->socket, .events = POLLIN}};
+
+		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+			return lp_fail(err, errno, "poll: %m");
+		if (polled[0].revents)
+			pass_signals(run);
+		if (polled[1].revents)
+			r = hear(run, &started, ret_outcome, &left, err);
+	}
+	if (r < 0)
+		return r;
+	if (left) {
+		send(run->socket, &release, sizeof(release), MSG_NOSIGNAL);
+		return 1;
+	}
+	/* nobody is left: the mounts are gone when bwrap is, and the folders under them are free */
+	while (waitpid(run->bwrap, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+int lp_supervise_bwrap(struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
+	struct lp_err *err)
+{
+	struct run run = {.plan = plan, .argv = argv, .socket = -1, .errors = -1, .signals = -1,
+		.project_lock = -1, .ignored = ignored_signals()};
+	int r = lp_stubs_make(plan, &run.project_lock, err);
+
+	if (r == 0)
+		r = start(&run, err);
+	if (r == 0)
+		r = wait_for_command(&run, ret_outcome, err);
+	lp_closep(&run.project_lock);
+	lp_closep(&run.socket);
+	lp_closep(&run.errors);
+	lp_closep(&run.signals);
+	lp_leftovers_remove(plan);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * supervise: the parent's side. Natively there is none but a janitor; around bwrap landpen stays,
+ * passes signals and job control through, and hands on the command's exit status.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "plan/plan.h"
+
+/* Where the private TMPDIR will be: a name that no other run has. Newly allocated; NULL: -ENOMEM. */
+char *lp_tmpdir_name(void);
+
+/*
+ * Makes the private TMPDIR (0700) and removes those that killed runs left behind. ret_fd holds a
+ * lock on it for as long as it is in use. 0 or -errno with the sentence.
+ */
+int lp_tmpdir_make(const char *path, int *ret_fd, struct lp_err *err);
+void lp_tmpdir_remove(const char *path);
+
+/*
+ * Makes the folders that bwrap mounts absent protected names on, and takes a shared lock on the
+ * project: the last pen in it removes them. ret_lock is -1 where there are none.
+ */
+int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err);
+
+/*
+ * Removes the TMPDIR, and, unless another pen still needs them, the stubs and what was made under
+ * watched names (each of those becomes a notice). Errors are passed over.
+ */
+void lp_leftovers_remove(struct lp_plan *plan);
+
+/*
+ * Starts a process that waits for this one to end, whatever program it is by then, and calls
+ * lp_leftovers_remove. It is no child of this process and holds none of its descriptors but
+ * lock_fd. shared: it may use this process's memory, which is about to exec.
+ */
+int lp_janitor_start(struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err);
+
+/* What became of the command. */
+struct lp_outcome {
+	int code;   /* exit code, if signal is 0 */
+	int signal; /* the signal that killed it */
+};
+
+/*
+ * Runs argv inside bwrap as the plan says and waits for it. 0 and the outcome, or -errno with the
+ * sentence when the command was not started. Notices of the run are added to plan->notices.
+ */
+int lp_supervise_bwrap(struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
+	struct lp_err *err);
+
+/*
+ * The entry of pid 1 inside bwrap: main calls it when argv[0] is LP_INIT_NAME and it is pid 1. Confines, starts the
+ * command, reaps, passes signals on. Returns the exit status of the process.
+ */
+#define LP_INIT_NAME "/proc/self/fd/8"
+int lp_init_main(int argc, char **argv);

@@ -1,0 +1,146 @@
+/*
+ * `landpen doctor`: what this machine can enforce, found by doing it in children that are thrown
+ * away, and which back end the usual policies would get.
+ */
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bwrap/bwrap.h"
+#include "confine/confine.h"
+
+struct check {
+	const char *name;
+	bool works;
+	char detail[600];
+};
+
+/* In a child: with every right handled and no rule, a file that was readable must not be. */
+static int try_landlock(int abi)
+{
+	struct lp_plan plan = {.filter = LP_FILTER_COUNT - 1,
+		.handled = lp_landlock_known(abi),
+		.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED}};
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || abi < 1 || lp_confine_landlock(&plan, NULL) < 0)
+		return 1;
+	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES ? 0 : 1;
+}
+
+/* In a child: the tightest filter must refuse a unix socket and leave a socket pair alone. */
+static int try_filter(int unused)
+{
+	struct lp_plan plan = {.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED,
+				       LP_UNLIMITED}};
+	int pair[2], fd;
+
+	(void)unused;
+	if (lp_confine_landlock(&plan, NULL) < 0)
+		return 1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 || errno != EPERM)
+		return 1;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ? 0 : 1;
+}
+
+static bool in_child(int (*function)(int), int argument)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(function(argument));
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0;
+}
+
+static void examine(struct lp_abilities *abilities, struct check checks[4])
+{
+	lp_abilities_probe(abilities);
+	lp_bwrap_probe(abilities);
+	checks[0] = (struct check){.name = "landlock",
+		.works = in_child(try_landlock, abilities->landlock_abi)};
+	snprintf(checks[0].detail, sizeof(checks[0].detail), "ABI %d, errata 0x%x",
+		abilities->landlock_abi, abilities->landlock_errata);
+	checks[1] = (struct check){.name = "seccomp", .works = in_child(try_filter, 0)};
+	snprintf(checks[1].detail, sizeof(checks[1].detail), "%s",
+		checks[1].works ? "filters hold" : "no filters, or another filter forbids them");
+	checks[2] = (struct check){.name = "bwrap", .works = abilities->bwrap == LP_PROBE_YES};
+	snprintf(checks[2].detail, sizeof(checks[2].detail), "%s",
+		checks[2].works ? abilities->bwrap_path : abilities->bwrap_why);
+	checks[3] = (struct check){.name = "outside", .works = !lp_confine_is_inside()};
+	snprintf(checks[3].detail, sizeof(checks[3].detail), "%s",
+		checks[3].works ? "not inside a pen" : "inside a pen: a further landpen only execs");
+	if (!checks[0].works)
+		abilities->landlock_abi = 0;
+	abilities->seccomp_filter = checks[1].works;
+}
+
+/* Which back end a policy that may write to its project gets, and one that may not. */
+static const char *backend_for(const struct lp_abilities *abilities, bool writing)
+{
+	if (!abilities->seccomp_filter)
+		return "refused";
+	if (!writing && abilities->landlock_abi >= 6)
+		return "landlock";
+	return abilities->bwrap == LP_PROBE_YES ? "bwrap" : "refused";
+}
+
+static void print_json_text(const char *text)
+{
+	putchar('"');
+	for (; *text; text++)
+		if (*text == '"' || *text == '\\' || (unsigned char)*text < 0x20)
+			printf("\\u%04x", (unsigned char)*text);
+		else
+			putchar(*text);
+	putchar('"');
+}
+
+static void print_json(const struct check *checks, size_t count, const struct lp_abilities *abilities)
+{
+	printf("{");
+	for (size_t i = 0; i < count; i++) {
+		printf("\"%s\": {\"works\": %s, \"detail\": ", checks[i].name,
+			checks[i].works ? "true" : "false");
+		print_json_text(checks[i].detail);
+		printf("}, ");
+	}
+	printf("\"landlockAbi\": %d, \"backend\": {\"writableProject\": \"%s\", "
+	       "\"readOnlyProject\": \"%s\"}}\n",
+		abilities->landlock_abi, backend_for(abilities, true), backend_for(abilities, false));
+}
+
+int lp_tool_doctor(const struct lp_cmdline *cmdline, struct lp_err *err)
+{
+	struct lp_abilities abilities;
+	struct check checks[4];
+
+	(void)err;
+	examine(&abilities, checks);
+	if (cmdline->plan) {
+		struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+
+		lp_abilities_print(&abilities, &text);
+		fputs(text.text, stdout);
+	} else if (cmdline->json) {
+		print_json(checks, LP_ARRAY_SIZE(checks), &abilities);
+	} else {
+		for (size_t i = 0; i < LP_ARRAY_SIZE(checks); i++)
+			printf("%-10s %-4s %s\n", checks[i].name, checks[i].works ? "yes" : "no",
+				checks[i].detail);
+		printf("%-10s %s\n%-10s %s\n", "writing", backend_for(&abilities, true), "reading",
+			backend_for(&abilities, false));
+	}
+	return strcmp(backend_for(&abilities, true), "refused") ? 0 : 1;
+}

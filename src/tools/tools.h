@@ -1,0 +1,55 @@
+/*
+ * tools: the command line, and the verbs that tell instead of running. They read the same policy
+ * and plan that a run would obey and have no opinion of their own about what is allowed.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "plan/plan.h"
+#include "settings/settings.h"
+
+enum lp_verb {
+	LP_VERB_RUN = 0,
+	LP_VERB_DOCTOR,
+	LP_VERB_EXPLAIN,
+	LP_VERB_POLICY,
+	LP_VERB_TRUST,
+};
+
+/* The parsed command line. Strings are argv's own. */
+struct lp_cmdline {
+	enum lp_verb verb;
+	bool help, version, quiet, verbose, json, plan, remove;
+	const char *shell_string;   /* -c */
+	const char *settings_file;  /* -s */
+	const char *project_dir;
+	const char *single_file;
+	const char *abilities_file; /* policy --abilities */
+	bool no_project_file;
+	enum lp_backend_wish backend;
+	enum lp_network_wish network;
+	struct lp_strv rulesets, env, accept;
+	struct lp_wish *wishes;
+	size_t wish_count;
+	char **operands; /* argv's tail, NULL-terminated: the command, or a verb's operands */
+};
+
+/* -EINVAL with the sentence. ret_cmdline is to be cleared in any case. */
+int lp_cmdline_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err);
+void lp_cmdline_clear(struct lp_cmdline *cmdline);
+
+/* The help of one verb, on stdout. */
+void lp_cmdline_help(enum lp_verb verb);
+
+/* Each prints on stdout and returns the exit status, or -errno with the sentence. */
+int lp_tool_doctor(const struct lp_cmdline *cmdline, struct lp_err *err);
+int lp_tool_explain(
+	const struct lp_cmdline *cmdline, const struct lp_policy *policy, struct lp_err *err);
+int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *policy,
+	const struct lp_plan *plan, struct lp_err *err);
+int lp_tool_trust(const struct lp_cmdline *cmdline, const char *home, const char *cwd,
+	struct lp_err *err);
+
+/* "project /x writable, home hidden, no network (landlock)": what the pen allows, one line. */
+int lp_tool_summary(
+	const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str);
