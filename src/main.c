@@ -39,22 +39,32 @@ struct session {
 	struct lp_err err;
 };
 
+/* One line on stderr. Paths in it may be hostile; where they were escaped before, once is enough. */
+static void print_line(const char *line)
+{
+	struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
+
+	while (*line) {
+		size_t len = strcspn(line, "\\");
+
+		lp_str_add_escaped(&str, line, len);
+		line += len;
+		len = strspn(line, "\\");
+		lp_str_add_bytes(&str, line, len);
+		line += len;
+	}
+	fprintf(stderr, "landpen: %s\n", str.text ? str.text : "");
+}
+
 static void print_notices(const struct lp_strv *notices)
 {
-	lp_strv_foreach (line, notices) {
-		struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
-
-		if (lp_str_add_escaped(&str, line, strlen(line)) == 0)
-			fprintf(stderr, "landpen: %s\n", str.text ? str.text : "");
-	}
+	lp_strv_foreach (line, notices)
+		print_line(line);
 }
 
 static int refuse(const struct session *session)
 {
-	struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
-
-	lp_str_add_escaped(&str, session->err.text, strlen(session->err.text));
-	fprintf(stderr, "landpen: %s\n", str.text ? str.text : "refused");
+	print_line(session->err.text);
 	return EXIT_REFUSED;
 }
 
@@ -211,8 +221,6 @@ static int run_bwrap(struct session *session, int lock)
 	if (lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
 		lp_supervise_bwrap(session->plan, session->command, &outcome, &session->err) < 0)
 		return refuse(session);
-	if (!session->cmdline.quiet && session->plan->watch.count)
-		print_notices(&session->plan->notices);
 	return end_as(&outcome);
 }
 

@@ -196,7 +196,26 @@ static void add_ioctls(scmp_filter_ctx ctx, unsigned bits)
 	}
 }
 
-enum { UNIX_ = 1, INET_ = 2, INET6_ = 10, NETLINK_ = 16, HIGHEST_FAMILY_ = 63 };
+enum { UNIX_ = 1, INET_ = 2, INET6_ = 10, NETLINK_ = 16 };
+/* A call whose argument 0 (32 bits) must have one of a few values. */
+struct value_list {
+	const char *call;
+	uint32_t error;
+	bool final; /* nothing else is asked of the call */
+	size_t count;
+	uint32_t values[8];
+};
+
+static const struct value_list value_lists[] = {
+	/* harmless bits: PER_LINUX32, UNAME26, ADDR_NO_RANDOMIZE; the last one only asks */
+	{"personality", EPERM, true, 7, {0, 8, 0x20000, 0x20008, 0x40000, 0x40008, 0xffffffff}},
+	{"socket", EAFNOSUPPORT, false, 4, {UNIX_, INET_, INET6_, NETLINK_}},
+};
+
+/* Calls with no name in libseccomp are all newer than this: from here on numbers are the same on
+ * every architecture. */
+#define FIRST_UNNAMED 424
+
 enum { STREAM_ = 1, DGRAM_ = 2, RAW_ = 3, TYPE_MASK_ = 15 };
 
 static void add_inet(scmp_filter_ctx ctx, uint64_t family, unsigned bits)
@@ -224,21 +243,21 @@ static void add_sockets(scmp_filter_ctx ctx, unsigned bits)
 {
 	const uint64_t fastopen = 0x20000000;
 
-	for (uint64_t family = 0; family <= HIGHEST_FAMILY_; family++) {
-		const struct scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, family);
-
-		if (family == INET_ || family == INET6_)
-			add_inet(ctx, family, bits);
-		else if (family == NETLINK_)
-			add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
-				(struct scmp_arg_cmp[]){is_family, SCMP_A2(SCMP_CMP_NE, 0)});
-		else if (family != UNIX_)
-			add(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1, &is_family);
-		else if (!(bits & LP_FILTER_UNIX))
-			add(ctx, EPERM, SCMP_SYS(socket), 1, &is_family);
-	}
-	add(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1, &SCMP_A0(SCMP_CMP_GT, HIGHEST_FAMILY_));
+	/* families that are not in sockets[] never get here, see write_preamble() */
+	add_inet(ctx, INET_, bits);
+	add_inet(ctx, INET6_, bits);
+	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
+		(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, NETLINK_),
+			SCMP_A2(SCMP_CMP_NE, 0)});
+	if (!(bits & LP_FILTER_UNIX))
+		add(ctx, EPERM, SCMP_SYS(socket), 1,
+			&SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_));
 	add(ctx, EAFNOSUPPORT, SCMP_SYS(socketpair), 1, &SCMP_A0(SCMP_CMP_NE, UNIX_));
+	/* a datagram pair can be re-aimed at any socket file by sendto(2); a stream pair cannot */
+	if (!(bits & LP_FILTER_UNIX))
+		for (uint64_t type = DGRAM_; type <= RAW_; type++)
+			add(ctx, EPERM, SCMP_SYS(socketpair), 1,
+				&SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, type));
 	if (bits & LP_FILTER_INET)
 		return;
 	add(ctx, EACCES, SCMP_SYS(sendto), 1, &SCMP_A3(SCMP_CMP_MASKED_EQ, fastopen, fastopen));
@@ -271,6 +290,8 @@ static void write_return(FILE *out, uint32_t action)
 /* If the accumulator is value, go on with the next instruction, else skip `skip` of them. */
 static void write_if(FILE *out, uint32_t value, size_t skip)
 {
+	if (skip > UINT8_MAX)
+		die("jump", ERANGE);
 	write_instruction(out,
 		&(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, (uint8_t)skip));
 }
@@ -282,42 +303,70 @@ static void write_load(FILE *out, size_t offset)
 }
 
 /*
- * What libseccomp cannot say stands before its program, which every other call falls through to:
- * calls it has no name for, and personality(2), whose one argument has a list of harmless values.
+ * "Is it this call? Then its argument 0 has one of these values, or it fails with error." An allowed
+ * value falls through to what follows if it is only one of several conditions, else it is final.
+ */
+static void write_list(FILE *out, const struct value_list *list, uint32_t arch)
+{
+	size_t rest = list->final ? 2 * list->count + 2 : list->count + 3;
+
+	write_if(out, (uint32_t)seccomp_syscall_resolve_name_arch(arch, list->call), rest);
+	/* the low half: both architectures are little-endian */
+	write_load(out, offsetof(struct seccomp_data, args[0]));
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->final) {
+			write_if(out, list->values[i], 1);
+			write_return(out, SECCOMP_RET_ALLOW);
+		} else {
+			/* over the remaining values and the return */
+			write_instruction(out,
+				&(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+					list->values[i], (uint8_t)(list->count - i), 0));
+		}
+	}
+	write_return(out, SECCOMP_RET_ERRNO | list->error);
+	if (!list->final)
+		write_load(out, offsetof(struct seccomp_data, nr));
+}
+
+static size_t list_length(const struct value_list *list)
+{
+	return list->final ? 2 * list->count + 3 : list->count + 4;
+}
+
+/*
+ * What libseccomp cannot say, or only at length, stands before its program, which every other call
+ * falls through to: one argument out of a list, and calls that it has no name for. All of the
+ * latter have high numbers, so that most calls pass this by in a few steps.
  */
 static void write_preamble(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned bits)
 {
-	static const uint32_t harmless[] = {0, 8, 0x0020000, 0x0020008, 0x0040000, 0x0040008,
-		0xffffffff};
-	const size_t count = LP_ARRAY_SIZE(harmless);
-	size_t unnamed = 0;
+	size_t unnamed = 0, length = 0;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++)
 		unnamed += is_unnamed(&closed_calls[i], bits);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(value_lists); i++)
+		length += list_length(&value_lists[i]);
 	write_load(out, offsetof(struct seccomp_data, arch));
-	write_if(out, audit_arch, 2 * unnamed + 2 * count + 9);
+	write_if(out, audit_arch, 1 + 1 + 2 * unnamed + 5 + length);
 	write_load(out, offsetof(struct seccomp_data, nr));
-	/* the answer by which lp_confine_is_inside() knows this filter */
-	write_if(out, (uint32_t)seccomp_syscall_resolve_name_arch(arch, "acct"), 3);
-	write_load(out, offsetof(struct seccomp_data, args[0]));
-	write_if(out, LP_FILTER_QUESTION, 1);
-	write_return(out, SECCOMP_RET_ERRNO | LP_FILTER_ANSWER);
-	write_load(out, offsetof(struct seccomp_data, nr));
+	write_instruction(out,
+		&(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FIRST_UNNAMED, 0,
+			(uint8_t)(2 * unnamed)));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++) {
 		if (!is_unnamed(&closed_calls[i], bits))
 			continue;
 		write_if(out, (uint32_t)closed_calls[i].number, 1);
 		write_return(out, SECCOMP_RET_ERRNO | (uint32_t)closed_calls[i].error);
 	}
-	write_if(out, (uint32_t)seccomp_syscall_resolve_name_arch(arch, "personality"),
-		2 * count + 2);
-	/* the low half: both architectures are little-endian */
+	/* the answer by which lp_confine_is_inside() knows this filter */
+	write_if(out, (uint32_t)seccomp_syscall_resolve_name_arch(arch, "acct"), 4);
 	write_load(out, offsetof(struct seccomp_data, args[0]));
-	for (size_t i = 0; i < count; i++) {
-		write_if(out, harmless[i], 1);
-		write_return(out, SECCOMP_RET_ALLOW);
-	}
-	write_return(out, SECCOMP_RET_ERRNO | EPERM);
+	write_if(out, LP_FILTER_QUESTION, 1);
+	write_return(out, SECCOMP_RET_ERRNO | LP_FILTER_ANSWER);
+	write_load(out, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < LP_ARRAY_SIZE(value_lists); i++)
+		write_list(out, &value_lists[i], arch);
 }
 
 static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned bits)

@@ -59,6 +59,18 @@ int lp_floor_grant_path(const struct lp_policy *policy, struct lp_plan *plan, co
 	return 0;
 }
 
+/* What every program needs of /dev, as bwrap's minimal one has it. */
+static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+	"/dev/urandom", "/dev/tty"};
+
+static bool names(const struct lp_policy *policy, enum lp_rule_kind kind, const char *path)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].kind == kind && !strcmp(policy->rules[i].path, path))
+			return true;
+	return false;
+}
+
 static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 {
 	const struct lp_policy *policy = input->policy;
@@ -78,6 +90,10 @@ static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 	}
 	if (r == 0)
 		r = add_floor(plan, input->tmpdir, WRITE_RIGHTS, NULL);
+	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(devices); i++)
+		if (lp_policy_may(policy, devices[i], LP_ACCESS_READ).allowed ||
+			!names(policy, LP_RULE_DENY_READ, devices[i]))
+			r = add_floor(plan, devices[i], DEVICE_RIGHTS, NULL);
 	if (r == 0 && input->terminal)
 		r = add_floor(plan, input->terminal, DEVICE_RIGHTS, NULL);
 	return r;
@@ -127,7 +143,9 @@ static int add_carving_gaps(const struct lp_policy *policy, struct lp_plan *plan
 		uint64_t right = read ? LP_FS_READ_FILE : LP_FS_WRITE_FILE;
 		const struct lp_floor *tree;
 
-		if (rule->kind >= LP_RULE_ALLOW_READ || (read ? told_read : told_write))
+		/* what is re-opened for reading only must not be writable by a tree above either */
+		if ((rule->kind >= LP_RULE_ALLOW_READ && (rule->is_pattern || !rule->exists)) ||
+			(read ? told_read : told_write))
 			continue;
 		if (!rule->is_pattern &&
 			lp_policy_may(policy, rule->path, read ? LP_ACCESS_READ : LP_ACCESS_WRITE)

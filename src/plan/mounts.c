@@ -196,15 +196,22 @@ static void push(struct stack *stack, const char *path, enum state state)
 	}
 }
 
-/*
- * Inside .git an empty folder in the place of these files stops git altogether, so there is nothing
- * to mount on: they are removed when the run ends.
- */
-static bool only_watched(const char *path)
+const char *lp_stub_content(const char *path)
+{
+	const char *name = lp_path_name(path), *dot = strrchr(name, '.');
+
+	if (!strcmp(name, "commondir"))
+		return ".\n"; /* git: the common directory is this one */
+	return dot && !strcmp(dot, ".json") ? "{}\n" : "";
+}
+
+static bool is_file_name(const char *path, const char *project)
 {
 	const char *name = lp_path_name(path);
 
-	return !strcmp(name, "commondir") || !strcmp(name, "config.worktree");
+	if (!strcmp(name, "commondir") || !strcmp(name, "config.worktree"))
+		return true;
+	return !lp_path_is_under(path, project) && (strchr(name + 1, '.') || !strcmp(name, ".env"));
 }
 
 /* An absent name: nothing to do where nobody can create it, else a stub for each missing folder. */
@@ -217,8 +224,6 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 
 	if (r < 0 || outer != STATE_WRITE || !point->rule || point->rule->kind >= LP_RULE_ALLOW_READ)
 		return r;
-	if (only_watched(path))
-		return lp_strv_add(&plan->watch, path);
 	while (r == 0 && lstat(path, &st) < 0 && strcmp(path, "/")) {
 		char *above = lp_path_parent(path);
 
@@ -227,9 +232,12 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 		path = above;
 	}
 	for (size_t i = missing.count; r == 0 && i-- > 0;) {
-		if (lp_strv_has(&plan->stubs, missing.items[i]))
+		bool is_file = !i && is_file_name(missing.items[i], plan->project);
+		struct lp_strv *list = is_file ? &plan->file_stubs : &plan->stubs;
+
+		if (lp_strv_has(list, missing.items[i]))
 			continue;
-		r = lp_strv_add(&plan->stubs, missing.items[i]);
+		r = lp_strv_add(list, missing.items[i]);
 		/* the folders above the protected one are only pinned */
 		if (r == 0)
 			r = add_mount(plan, i ? LP_MOUNT_RW : LP_MOUNT_RO, NULL, missing.items[i]);
@@ -237,13 +245,22 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 	return r;
 }
 
-/* A folder that an earlier run made for this purpose: the last pen in the project removes it. */
-static bool is_stub(const struct point *point, enum state outer)
+/* What another run made for this purpose: the last pen in the project removes it. */
+static int adopt_stub(struct lp_plan *plan, const struct point *point, enum state outer)
 {
+	mode_t mode;
 	struct stat st;
 
-	return outer == STATE_WRITE && point->is_dir && point->rule && point->rule->mandatory &&
-		lstat(point->path, &st) == 0 && (st.st_mode & 07777) == LP_STUB_MODE;
+	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ) ||
+		lstat(point->path, &st) < 0)
+		return 0;
+	mode = st.st_mode & 07777;
+	if (S_ISDIR(st.st_mode) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
+		return lp_strv_add(&plan->stubs, point->path);
+	if (S_ISREG(st.st_mode) && mode == LP_FILE_STUB_MODE &&
+		is_file_name(point->path, plan->project))
+		return lp_strv_add(&plan->file_stubs, point->path);
+	return 0;
 }
 
 static int add_point(struct lp_plan *plan, struct points *points, const struct point *point,
@@ -258,7 +275,7 @@ static int add_point(struct lp_plan *plan, struct points *points, const struct p
 		return 0;
 	if (!point->exists)
 		return add_absent(plan, point, outer);
-	if (is_stub(point, outer) && lp_strv_add(&plan->stubs, point->path) < 0)
+	if (adopt_stub(plan, point, outer) < 0)
 		return -ENOMEM;
 	if (state == outer && !point->pinned)
 		return 0;
@@ -350,10 +367,58 @@ static int add_bwrap_gaps(const struct lp_plan_input *input, struct lp_plan *pla
 
 static int add_own_points(const struct lp_plan_input *input, struct points *points)
 {
-	struct point tmp = {.path = (char *)input->tmpdir, .exists = true, .is_dir = true,
+	const struct point tmp = {.path = (char *)input->tmpdir, .exists = true, .is_dir = true,
 		.own = true};
+	/* pinned: a folder of its own even where all around it is hidden, see LP_MOUNT_HIDE */
+	const struct point home = {.path = input->policy->home, .exists = true, .is_dir = true,
+		.pinned = true};
+	int r = points_add(points, &tmp);
 
-	return points_add(points, &tmp);
+	if (r == 0 && state_of(input->policy, home.path) == STATE_HIDDEN)
+		r = points_add(points, &home);
+	return r;
+}
+
+/* root owns the kernel's switches, and needs no capability to write to them */
+static int cover_proc(struct lp_plan *plan)
+{
+	static const char *const switches[] = {"/proc/acpi", "/proc/bus", "/proc/fs", "/proc/irq",
+		"/proc/mtrr", "/proc/scsi", "/proc/sys", "/proc/sysrq-trigger"};
+	struct stat st;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(switches); i++)
+		if (lstat(switches[i], &st) == 0)
+			r = add_mount(plan, LP_MOUNT_RO, NULL, switches[i]);
+	return r;
+}
+
+/* bwrap cannot start the command in a folder that is not there inside. */
+static int move_into_view(const struct lp_policy *policy, struct lp_plan *plan)
+{
+	if (state_of(policy, plan->cwd) != STATE_HIDDEN)
+		return 0;
+	if (lp_strv_addf(&plan->notices, "%s is hidden: the command starts in %s", plan->cwd,
+		    plan->project) < 0)
+		return -ENOMEM;
+	free(plan->cwd);
+	plan->cwd = strdup(plan->project);
+	return plan->cwd ? 0 : -ENOMEM;
+}
+
+/* Inside, git is told not to look at the stubs: `git stash -u` would try to remove them. */
+static int add_exclude(struct lp_plan *plan)
+{
+	struct lp_str path LP_CLEANUP(lp_str_clear) = {0};
+	struct stat st;
+
+	if (!plan->stubs.count)
+		return 0;
+	if (lp_str_addf(&path, "%s/.git/info/exclude", plan->project) < 0)
+		return -ENOMEM;
+	if (lstat(path.text, &st) == 0 && S_ISREG(st.st_mode))
+		plan->exclude = LP_TAKE(path.text);
+	return 0;
 }
 
 int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan)
@@ -376,6 +441,8 @@ int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan)
 			"/");
 	if (r == 0)
 		r = add_mount(plan, LP_MOUNT_PROC, NULL, "/proc");
+	if (r == 0 && input->abilities->root)
+		r = cover_proc(plan);
 	if (r == 0)
 		r = add_mount(plan, LP_MOUNT_DEV, NULL, "/dev");
 	if (r == 0 && !policy->files_disabled)
@@ -397,5 +464,9 @@ int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_devices(plan, &points, input->terminal);
 	if (r == 0)
 		r = add_links(plan, policy);
+	if (r == 0)
+		r = move_into_view(policy, plan);
+	if (r == 0)
+		r = add_exclude(plan);
 	return r;
 }

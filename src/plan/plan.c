@@ -65,9 +65,10 @@ static void clear_orders(struct lp_plan *plan)
 	free(plan->floor);
 	free(plan->mounts);
 	free(plan->bwrap);
+	free(plan->exclude);
 	lp_strv_clear(&plan->notices);
 	lp_strv_clear(&plan->stubs);
-	lp_strv_clear(&plan->watch);
+	lp_strv_clear(&plan->file_stubs);
 }
 
 void lp_plan_free(struct lp_plan *plan)

@@ -39,7 +39,7 @@ struct lp_floor {
 
 /* One step of the mount plan, in order. */
 enum lp_mount_kind {
-	LP_MOUNT_HIDE = 0, /* an empty read-only folder over target */
+	LP_MOUNT_HIDE = 0, /* an empty folder over target, not writable by its mode */
 	LP_MOUNT_MASK,	   /* nothing readable over the file target */
 	LP_MOUNT_RO,
 	LP_MOUNT_RW,
@@ -76,8 +76,9 @@ struct lp_plan {
 
 	struct lp_mount *mounts;
 	size_t mount_count;
-	struct lp_strv stubs; /* absent protected names: folders to make for the time of the run */
-	struct lp_strv watch; /* absent protected names that must be gone when the run ends */
+	/* absent protected names, to be made for the time of the run: see LP_STUB_MODE */
+	struct lp_strv stubs, file_stubs;
+	char *exclude; /* git's info/exclude of the project, to be extended by the stubs; or NULL */
 
 	unsigned filter;
 	struct lp_limits limits;
@@ -87,8 +88,16 @@ struct lp_plan {
 	bool drop_capabilities;
 };
 
-/* The mode by which a stub is known from a folder of the user's. */
-#define LP_STUB_MODE 0555
+/*
+ * What bwrap mounts an absent protected name on. In a work tree it is an empty folder, since git
+ * does not see those. Where a program would stumble over a folder it is a file that says nothing:
+ * inside .git and outside the project. The modes tell them from the user's own.
+ */
+#define LP_STUB_MODE	   0555
+#define LP_STUB_ABOVE_MODE 01755 /* a folder that was made only to hold stubs */
+#define LP_FILE_STUB_MODE  0444
+/* What a file stub of this path holds: as little as its readers accept. */
+const char *lp_stub_content(const char *path);
 
 struct lp_plan_input {
 	const struct lp_policy *policy;

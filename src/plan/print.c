@@ -111,7 +111,7 @@ int lp_plan_print(const struct lp_plan *plan, struct lp_str *str)
 		print_floor(str, plan);
 	print_mounts(str, plan);
 	print_list(str, "stub", &plan->stubs);
-	print_list(str, "watch", &plan->watch);
+	print_list(str, "file-stub", &plan->file_stubs);
 	print_filter(str, plan->filter);
 	print_limits(str, &plan->limits);
 	lp_strv_foreach (item, &plan->environment)

@@ -3,8 +3,8 @@
  * is protected whatever anybody wrote.
  *
  * Runs in the launcher before confinement, with the user's rights. Layers: built in < rulesets <
- * the user's settings < the project file < options. Everything is read and checked first, so that
- * no directory is made for a run that a later text stops.
+ * the user's settings < the project file < options. Every text is read and checked before the first
+ * one changes anything (createDirs).
  */
 #include "settings/parts.h"
 
@@ -102,23 +102,35 @@ static int find_project(struct lp_load *load, struct lp_err *err)
 }
 
 /*
- * With a file that stands alone the command keeps its environment, as with srt, unless the file
- * says itself what passes.
+ * A file that stands alone brings its own file rules, but secrets in the environment stay out as in
+ * every pen: unless it says itself what passes, base's list does.
  */
 static int pass_environment(struct lp_load *load)
 {
-	struct lp_env_rule rule = {.action = LP_ENV_PASS, .origin = {load->builtin, NULL}};
+	const struct lp_source *source = load->builtin;
+	json_t *base, *entry;
+	size_t i;
+	int r = 0;
 
 	if (load->has_rulesets)
 		return 0;
-	for (size_t i = 0; i < load->text_count; i++)
+	for (i = 0; i < load->text_count; i++)
 		if (load->texts[i].source->layer == LP_LAYER_USER &&
 			json_object_get(
 				json_object_get(load->texts[i].json, "environment"), "pass"))
 			return 0;
-	rule.name = strdup("*");
-	rule.origin.key = strdup("environment");
-	return lp_policy_add_env(load->policy, &rule);
+	base = json_loads(lp_settings_ruleset_text("base"), 0, NULL);
+	json_array_foreach(json_object_get(json_object_get(base, "environment"), "pass"), i, entry)
+	{
+		struct lp_env_rule rule = {.action = LP_ENV_PASS,
+			.name = strdup(json_string_value(entry)),
+			.origin = {source, strdup("ruleset base, environment.pass")}};
+
+		if (r == 0)
+			r = lp_policy_add_env(load->policy, &rule);
+	}
+	json_decref(base);
+	return r;
 }
 
 /* With --file only that file is writable: beside the agent's own state nothing else is granted. */
@@ -133,7 +145,7 @@ static int merge_texts(struct lp_load *load, struct lp_err *err)
 
 	for (size_t i = 0; r == 0 && i < load->text_count; i++) {
 		load->merge.base = load->texts[i].base;
-		r = lp_merge_create_dirs(
+		r = lp_merge_create(
 			&load->merge, load->texts[i].source, load->texts[i].json, err);
 	}
 	if (r == 0)
@@ -171,11 +183,6 @@ static int grant_project(struct lp_load *load, struct lp_err *err)
 		return r;
 	lp_strv_foreach (path, &load->project.writable) {
 		r = add_own(load, LP_RULE_ALLOW_WRITE, path, "project", err);
-		if (r < 0)
-			return r;
-	}
-	lp_strv_foreach (path, &load->project.protected) {
-		r = add_own(load, LP_RULE_DENY_WRITE, path, "project", err);
 		if (r < 0)
 			return r;
 	}

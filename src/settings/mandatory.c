@@ -23,7 +23,8 @@ static const char *const files[] = {".gitconfig", ".gitmodules", ".bashrc", ".ba
 	".bash_login", ".bash_logout", ".zshrc", ".zprofile", ".zshenv", ".zlogin", ".profile",
 	".ripgreprc", ".mcp.json", ".landpen.json"};
 static const char *const directories[] = {".vscode", ".idea"};
-static const char *const claude_directories[] = {".claude/commands", ".claude/agents"};
+static const char *const claude_names[] = {".claude/commands", ".claude/agents",
+	".claude/settings.json", ".claude/settings.local.json", ".claude/hooks", ".claude/skills"};
 
 /* In $HOME, beside the names above. */
 static const char *const home_files[] = {".srt-settings.json", ".xprofile", ".xsessionrc",
@@ -185,8 +186,8 @@ int lp_mandatory_claude(struct lp_mandatory *work, const char *dir, const char *
 	lp_autofree char *claude = lp_path_join(dir, name);
 	int r = claude ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(claude_directories); i++) {
-		lp_autofree char *path = lp_path_join(claude, lp_path_name(claude_directories[i]));
+	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(claude_names); i++) {
+		lp_autofree char *path = lp_path_join(claude, lp_path_name(claude_names[i]));
 
 		r = path ? add_resolved(work, path, true) : -ENOMEM;
 	}
@@ -238,8 +239,8 @@ static int add_start(struct lp_mandatory *work, const char *dir)
 	if (fstatat(fd, ".claude", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return lp_mandatory_claude(work, dir, ".claude");
 	/* Nothing there to resolve: saves a dozen look-ups in most projects. */
-	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(claude_directories); i++) {
-		lp_autofree char *path = lp_path_join(dir, claude_directories[i]);
+	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(claude_names); i++) {
+		lp_autofree char *path = lp_path_join(dir, claude_names[i]);
 
 		r = path ? add_place(work, path, false, true) : -ENOMEM;
 	}

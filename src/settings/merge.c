@@ -8,9 +8,11 @@
 #include "settings/schema-parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEY_SIZE      128
 #define MAX_SAFE_DIRS 8 /* more than these collapse to "*", as in srt */
@@ -23,82 +25,34 @@ struct text {
 	struct lp_err *err;
 };
 
-static bool is_trusted(const struct text *text)
-{
-	return text->source->layer != LP_LAYER_PROJECT || text->source->trusted;
-}
-
 static const json_t *get(const struct text *text, const char *object, const char *key)
 {
 	return json_object_get(json_object_get(text->json, object), key);
 }
 
-static int note_untrusted(const struct text *text, const char *key)
+/* Copies text to at, but not beyond end; answers where the NUL would stand. */
+static char *put(char *at, const char *end, const char *text)
 {
-	return lp_schema_note(text->policy, text->source, key,
-		"not trusted yet, ignored; read the file and run 'landpen trust'");
+	while (*text && at < end)
+		*at++ = *text++;
+	return at;
 }
 
 /* "object.list[i]", without printf(3): there is one for each entry of each text. */
 static void index_key(char key[KEY_SIZE], const char *object, const char *list, size_t i)
 {
-	char digits[24], *digit = digits + sizeof(digits);
-	char *end = stpcpy(stpcpy(stpcpy(key, object), "."), list);
+	char digits[24] = {0}, *digit = digits + sizeof(digits) - 1, *at = key;
+	const char *end = key + KEY_SIZE - 1;
 
-	*--digit = '\0';
 	*--digit = ']';
 	do
 		*--digit = (char)('0' + i % 10);
 	while (i /= 10);
 	*--digit = '[';
-	stpcpy(end, digit);
-}
-
-/* ---- keys by their kind -----------------------------------------------------------------------
- */
-
-/* Whether a value asks for nothing. "tlsTerminate": {} asks for something. */
-static bool is_off(const struct lp_key *key, const json_t *json)
-{
-	if (json_is_object(json))
-		return json_object_size(json) == 0 && key->kind != LP_KIND_REFUSED;
-	return json_is_false(json) || (json_is_array(json) && json_array_size(json) == 0);
-}
-
-static int judge_key(const struct text *text, const struct lp_key *key, const char *path)
-{
-	if ((key->flags & LP_KEY_WIDENS) && !is_trusted(text))
-		return note_untrusted(text, path);
-	if (key->kind == LP_KIND_REFUSED)
-		return lp_schema_fail(text->err, text->source, path, "%s", key->words);
-	if (key->kind == LP_KIND_INERT)
-		return lp_schema_note(text->policy, text->source, path, "%s", key->words);
-	return 0;
-}
-
-/* prefix: "" or "object.". */
-static int judge_keys(
-	const struct text *text, const struct lp_key *keys, const char *prefix, const json_t *json)
-{
-	for (const struct lp_key *key = keys; key->name; key++) {
-		const json_t *value = json_object_get(json, key->name);
-		char path[KEY_SIZE];
-		int r;
-
-		if (!value || is_off(key, value))
-			continue;
-		snprintf(path, sizeof(path), "%s%s", prefix, key->name);
-		r = judge_key(text, key, path);
-		if (r < 0)
-			return r;
-		if (key->type == LP_TYPE_OBJECT && key->kind == LP_KIND_OWN) {
-			snprintf(path, sizeof(path), "%s%s.", prefix, key->name);
-			r = judge_keys(text, key->keys, path, value);
-		}
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	at = put(at, end, object);
+	at = put(at, end, ".");
+	at = put(at, end, list);
+	*put(at, end, digit) = '\0';
 }
 
 /* ---- files ------------------------------------------------------------------------------------
@@ -140,9 +94,9 @@ static int add_files(const struct text *text)
 	r = add_paths(text, LP_RULE_DENY_READ, "denyRead");
 	if (r == 0)
 		r = add_paths(text, LP_RULE_DENY_WRITE, "denyWrite");
-	if (r == 0 && is_trusted(text))
+	if (r == 0 && text->source->trusted)
 		r = add_paths(text, LP_RULE_ALLOW_READ, "allowRead");
-	if (r == 0 && is_trusted(text))
+	if (r == 0 && text->source->trusted)
 		r = add_paths(text, write, "allowWrite");
 	return r < 0 ? r : lp_rules_settle_ties(text->policy, first);
 }
@@ -243,7 +197,7 @@ static int add_environment(const struct text *text)
 {
 	int r = 0;
 
-	if (is_trusted(text)) {
+	if (text->source->trusted) {
 		r = add_env_list(text, LP_ENV_PASS, "pass");
 		if (r == 0)
 			r = add_env_set(text);
@@ -300,7 +254,7 @@ static void set_switch(const struct text *text, const char *object, const char *
 {
 	const json_t *value = object ? get(text, object, key) : json_object_get(text->json, key);
 
-	if (value && (is_trusted(text) || json_is_false(value)))
+	if (value && (text->source->trusted || json_is_false(value)))
 		*field = json_is_true(value);
 }
 
@@ -351,12 +305,12 @@ static int set_limits(const struct text *text)
 
 		if (!value)
 			continue;
-		if (is_trusted(text) || number <= *rows[i].field) {
+		if (text->source->trusted || number <= *rows[i].field) {
 			*rows[i].field = number;
 			continue;
 		}
 		snprintf(key, sizeof(key), "limits.%s", rows[i].key);
-		r = note_untrusted(text, key);
+		r = lp_note_untrusted(text->policy, text->source, key);
 		if (r < 0)
 			return r;
 	}
@@ -371,8 +325,8 @@ static int set_depth(const struct text *text)
 
 	if (!value)
 		return 0;
-	if (!is_trusted(text) && depth < text->merge->depth)
-		return note_untrusted(text, key);
+	if (!text->source->trusted && depth < text->merge->depth)
+		return lp_note_untrusted(text->policy, text->source, key);
 	text->merge->depth = depth;
 	return 0;
 }
@@ -398,7 +352,7 @@ static int check_host_denies(const struct text *text, const char *list)
 
 static int check_sockets(const struct text *text, const json_t *list, const char *key)
 {
-	if (json_array_size(list) == 0 || !is_trusted(text))
+	if (json_array_size(list) == 0 || !text->source->trusted)
 		return 0;
 	return lp_schema_note(text->policy, text->source, key,
 		"unix sockets stay closed; only allowAllUnixSockets opens them, to every peer, "
@@ -410,7 +364,7 @@ static int check_network(const struct text *text)
 {
 	int r;
 
-	if (is_trusted(text) && json_array_size(get(text, "network", "allowedDomains")) > 0)
+	if (text->source->trusted && json_array_size(get(text, "network", "allowedDomains")) > 0)
 		return lp_schema_fail(text->err, text->source, "network.allowedDomains",
 			"this version has no filtering by host name, which comes with the network "
 			"gate; remove the list and choose --network open or --network none");
@@ -430,7 +384,7 @@ static int add_accepted(const struct text *text)
 	const json_t *entry;
 	size_t i;
 
-	if (!is_trusted(text))
+	if (!text->source->trusted)
 		return 0;
 	json_array_foreach(json_object_get(text->json, "acceptGaps"), i,
 		entry) if (lp_strv_add(&text->policy->accepted, json_string_value(entry)) <
@@ -445,7 +399,7 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
 	int r;
 
 	set_switches(&text);
-	r = judge_keys(&text, lp_schema_keys, "", json);
+	r = lp_merge_keys(merge->policy, source, json, err);
 	if (r == 0)
 		r = check_network(&text);
 	if (r == 0)
@@ -461,14 +415,13 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
 	return r < 0 ? r : add_accepted(&text);
 }
 
-/* ---- directories that have to be there --------------------------------------------------------
- */
+/* ---- what has to be there before it can be granted or protected ------------------------------ */
 
-static int create_dir(const struct text *text, const char *dir, const char *key)
+static int own_path(const struct text *text, const char *spelled, const char *key, char **ret_path)
 {
 	lp_autofree char *path = NULL;
 	char shown[LP_SHOWN];
-	int r = lp_path_absolute(dir, text->merge->base, text->policy->home, &path);
+	int r = lp_path_absolute(spelled, text->merge->base, text->policy->home, &path);
 
 	if (r < 0)
 		return r;
@@ -477,7 +430,19 @@ static int create_dir(const struct text *text, const char *dir, const char *key)
 		return lp_schema_fail(text->err, text->source, key,
 			"'%s' is not below the home directory; create it yourself and remove the "
 			"entry",
-			lp_shown(shown, dir));
+			lp_shown(shown, spelled));
+	*ret_path = LP_TAKE(path);
+	return 0;
+}
+
+static int create_dir(const struct text *text, const char *dir, const char *key)
+{
+	lp_autofree char *path = NULL;
+	char shown[LP_SHOWN];
+	int r = own_path(text, dir, key, &path);
+
+	if (r < 0)
+		return r;
 	r = lp_mkdir_all(path, 0700);
 	if (r < 0 && r != -ENOMEM)
 		return lp_schema_note(text->policy, text->source, key,
@@ -485,15 +450,45 @@ static int create_dir(const struct text *text, const char *dir, const char *key)
 	return r;
 }
 
-int lp_merge_create_dirs(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
+/* A file is only ever made where there is nothing; what is there, a dangling link too, stays. */
+static int create_file(const struct text *text, const char *file, const char *content)
+{
+	static const char key[] = "filesystem.createFiles";
+	lp_autofree char *path = NULL;
+	lp_autofree char *dir = NULL;
+	lp_autoclose int fd = -1;
+	char shown[LP_SHOWN];
+	int r = own_path(text, file, key, &path);
+
+	if (r < 0)
+		return r;
+	dir = lp_path_parent(path);
+	if (!dir)
+		return -ENOMEM;
+	if (access(path, F_OK) == 0)
+		return 0;
+	r = lp_mkdir_all(dir, 0700);
+	if (r == 0) {
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		r = fd < 0 ? -errno : lp_write_all(fd, content, strlen(content));
+	}
+	if (r < 0 && r != -EEXIST && r != -ENOMEM)
+		return lp_schema_note(text->policy, text->source, key,
+			"'%s' could not be created (%s)", lp_shown(shown, file), strerror(-r));
+	return r == -ENOMEM ? r : 0;
+}
+
+int lp_merge_create(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
 	struct lp_err *err)
 {
 	struct text text = {merge, merge->policy, source, json, err};
 	const json_t *entry;
+	const char *name;
+	json_t *content;
 	size_t i;
 	int r;
 
-	if (!is_trusted(&text))
+	if (!source->trusted)
 		return 0;
 	json_array_foreach(get(&text, "filesystem", "createDirs"), i, entry)
 	{
@@ -501,6 +496,12 @@ int lp_merge_create_dirs(struct lp_merge *merge, const struct lp_source *source,
 
 		index_key(key, "filesystem", "createDirs", i);
 		r = create_dir(&text, json_string_value(entry), key);
+		if (r < 0)
+			return r;
+	}
+	json_object_foreach((json_t *)get(&text, "filesystem", "createFiles"), name, content)
+	{
+		r = create_file(&text, name, json_string_value(content));
 		if (r < 0)
 			return r;
 	}

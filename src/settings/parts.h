@@ -81,7 +81,7 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
  * merge.c: makes the missing filesystem.createDirs of a text, mode 0700, below home only. Before
  * any rule is resolved, so that a rule finds them. A source that is not trusted makes nothing.
  */
-int lp_merge_create_dirs(struct lp_merge *merge, const struct lp_source *source,
+int lp_merge_create(struct lp_merge *merge, const struct lp_source *source,
 	const json_t *json, struct lp_err *err);
 
 /*

@@ -85,6 +85,7 @@ static const struct lp_key filesystem_keys[] = {
 	KEY("allowWrite", STRINGS, .flags = SRT_ALWAYS | LP_KEY_WIDENS, .check = lp_check_path),
 	KEY("denyWrite", STRINGS, .flags = SRT_ALWAYS, .check = lp_check_path),
 	KEY("createDirs", STRINGS, .flags = LP_KEY_WIDENS, .check = lp_check_path),
+	KEY("createFiles", MAP, .flags = LP_KEY_WIDENS, .check_name = lp_check_path),
 	KEY("disabled", BOOL, .flags = LP_KEY_WIDENS),
 	KEY("allowGitConfig", BOOL, .flags = LP_KEY_WIDENS),
 	{0},

@@ -1,4 +1,4 @@
-/* The parts of the schema among themselves, and its table for merge.c. */
+/* The parts of the schema among themselves, and its table for merging. */
 #pragma once
 
 #include "settings/parts.h"
@@ -18,7 +18,7 @@ enum lp_type {
 	LP_TYPE_NEVER,	 /* words say why */
 };
 
-/* What merge.c does about a key whose value is not off (false, or empty). */
+/* What merging does about a key whose value is not off (false, or empty). */
 enum lp_kind {
 	LP_KIND_OWN = 0, /* code in merge.c */
 	LP_KIND_INERT,	 /* a notice; words say why it means nothing here */
@@ -55,6 +55,11 @@ int lp_schema_walk(struct lp_policy *policy, const struct lp_source *source,
 
 /* schema-cross.c: the rules that look at more than one key. The walk has passed. */
 int lp_schema_cross(const struct lp_source *source, const json_t *json, struct lp_err *err);
+
+/* merge-keys.c: the notices and refusals that follow from the table alone. */
+int lp_merge_keys(struct lp_policy *policy, const struct lp_source *source, const json_t *json,
+	struct lp_err *err);
+int lp_note_untrusted(struct lp_policy *policy, const struct lp_source *source, const char *key);
 
 /* schema-text.c: what is wrong with one string, or NULL. */
 const char *lp_check_not_empty(const char *text);

@@ -73,7 +73,7 @@ static int take_descriptors(int socket)
 		close(fd);
 	fcntl(3, F_SETFD, FD_CLOEXEC);
 	fcntl(9, F_SETFD, FD_CLOEXEC); /* the stubs' lock: held for as long as the mounts are */
-	return lp_close_from(10);
+	return lp_close_from(10); /* bwrap has read what it got as 10 */
 }
 
 static void restore_signals(uint32_t ignored, const sigset_t *mask)

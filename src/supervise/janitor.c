@@ -27,7 +27,7 @@ static char janitor_stack[JANITOR_STACK] __attribute__((aligned(64)));
 static char starter_stack[STARTER_STACK] __attribute__((aligned(64)));
 
 struct duty {
-	struct lp_plan *plan;
+	const struct lp_plan *plan;
 	bool shared;
 	int pidfd, lock_fd;
 	pid_t started;
@@ -42,7 +42,7 @@ static int keep_house(void *argument)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	setsid();
-	if (chdir("/") < 0 || dup3(duty->lock_fd, 4, 0) < 0)
+	if (chdir("/") < 0 || (duty->lock_fd != 4 && dup3(duty->lock_fd, 4, 0) < 0))
 		_exit(1);
 	lp_close_from(5);
 	close(0);
@@ -52,6 +52,7 @@ static int keep_house(void *argument)
 		;
 	/* The launcher has exec'ed or exited: this memory is the janitor's own from here on. */
 	lp_leftovers_remove(duty->plan);
+	lp_tmpdir_sweep(duty->plan->tmpdir);
 	_exit(0);
 }
 
@@ -72,7 +73,7 @@ static int start_janitor(void *argument)
 	_exit(duty->started < 0);
 }
 
-int lp_janitor_start(struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err)
+int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err)
 {
 	static struct duty duty; /* outlives this frame: the janitor reads it */
 	int status = 0;

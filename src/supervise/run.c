@@ -31,10 +31,13 @@
 static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 	SIGWINCH, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGIO, SIGPIPE};
 
+#define MAX_EXCLUDE ((size_t)16 * 1024 * 1024)
+
 struct run {
-	struct lp_plan *plan;
+	const struct lp_plan *plan;
 	char *const *argv;
-	int socket, inner_socket, errors, error_pipe, args_fd, self_fd, signals, project_lock;
+	int socket, inner_socket, errors, error_pipe, args_fd, self_fd, signals, project_lock,
+		exclude_fd;
 	uint32_t ignored;
 	pid_t bwrap;
 	sigset_t caller_mask;
@@ -49,6 +52,30 @@ static uint32_t ignored_signals(void)
 		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
 			ignored |= 1U << number;
 	return ignored;
+}
+
+/* git's exclude file as it is, and the stubs in it. */
+static int fill_exclude(struct run *run, struct lp_err *err)
+{
+	const struct lp_plan *plan = run->plan;
+	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+	lp_autofree char *old = NULL;
+	size_t len, top = strlen(plan->project);
+	int r = lp_read_file(AT_FDCWD, plan->exclude, MAX_EXCLUDE, &old, &len);
+
+	if (r == 0)
+		r = lp_str_add_bytes(&text, old, len);
+	for (size_t i = 0; r == 0 && i < plan->stubs.count; i++)
+		if (lp_path_is_under(plan->stubs.items[i], plan->project))
+			r = lp_str_addf(&text, "\n%s", plan->stubs.items[i] + top);
+	if (r == 0)
+		r = lp_str_add(&text, "\n");
+	run->exclude_fd = memfd_create("landpen-exclude", MFD_CLOEXEC);
+	if (r == 0 && run->exclude_fd >= 0)
+		r = lp_write_all(run->exclude_fd, text.text, text.len);
+	if (r < 0 || run->exclude_fd < 0 || lseek(run->exclude_fd, 0, SEEK_SET) < 0)
+		return lp_fail(err, r < 0 ? -r : errno, "%s: %m", plan->exclude);
+	return 0;
 }
 
 static int open_channels(struct run *run, struct lp_err *err)
@@ -68,7 +95,7 @@ static int open_channels(struct run *run, struct lp_err *err)
 	run->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (run->args_fd < 0 || run->self_fd < 0)
 		return lp_fail(err, errno, "preparing bubblewrap: %m");
-	return 0;
+	return run->plan->exclude ? fill_exclude(run, err) : 0;
 }
 
 static int send_plan(const struct run *run)
@@ -86,7 +113,7 @@ static int send_plan(const struct run *run)
 
 static int inner_arguments(const struct run *run, struct lp_strv *ret_arguments)
 {
-	int r = lp_bwrap_arguments(run->plan, run->args_fd, 7, ret_arguments);
+	int r = lp_bwrap_arguments(run->plan, run->args_fd, 7, 10, ret_arguments);
 
 	if (r == 0)
 		r = lp_strv_add(ret_arguments, "/proc/self/fd/8");
@@ -105,12 +132,13 @@ static void place(int fd, int number)
 /*
  * In the child. bwrap keeps its standard descriptors open until the pen is empty, so it gets none
  * of the caller's: those travel as 4, 5 and 6 to init, which puts them in their places. 3: init's
- * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs.
+ * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs,
+ * 10: the content of git's exclude file.
  */
 static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 {
 	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
-		run->project_lock};
+		run->project_lock, run->exclude_fd};
 	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
@@ -122,7 +150,7 @@ static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 	dup2(errors, 2);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
 		place(copies[i], 3 + (int)i);
-	lp_close_from(10);
+	lp_close_from(11);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
 		signal(passed_on[i], SIG_IGN); /* bwrap must outlive Ctrl-C */
 	sigprocmask(SIG_SETMASK, &run->caller_mask, NULL);
@@ -275,11 +303,11 @@ static int wait_for_command(struct run *run, struct lp_outcome *ret_outcome, str
 	return 0;
 }
 
-int lp_supervise_bwrap(struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
+int lp_supervise_bwrap(const struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
 	struct lp_err *err)
 {
 	struct run run = {.plan = plan, .argv = argv, .socket = -1, .errors = -1, .signals = -1,
-		.project_lock = -1, .ignored = ignored_signals()};
+		.project_lock = -1, .exclude_fd = -1, .ignored = ignored_signals()};
 	int r = lp_stubs_make(plan, &run.project_lock, err);
 
 	if (r == 0)

@@ -11,11 +11,12 @@
 char *lp_tmpdir_name(void);
 
 /*
- * Makes the private TMPDIR (0700) and removes those that killed runs left behind. ret_fd holds a
- * lock on it for as long as it is in use. 0 or -errno with the sentence.
+ * Makes the private TMPDIR (0700). ret_fd holds a lock on it for as long as it is in use. 0 or
+ * -errno with the sentence.
  */
 int lp_tmpdir_make(const char *path, int *ret_fd, struct lp_err *err);
-void lp_tmpdir_remove(const char *path);
+/* Removes the TMPDIRs beside own that killed runs left behind. */
+void lp_tmpdir_sweep(const char *own);
 
 /*
  * Makes the folders that bwrap mounts absent protected names on, and takes a shared lock on the
@@ -24,17 +25,17 @@ void lp_tmpdir_remove(const char *path);
 int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err);
 
 /*
- * Removes the TMPDIR, and, unless another pen still needs them, the stubs and what was made under
- * watched names (each of those becomes a notice). Errors are passed over.
+ * Removes the TMPDIR and, unless another pen in the project still needs them, the stubs. Errors
+ * are passed over.
  */
-void lp_leftovers_remove(struct lp_plan *plan);
+void lp_leftovers_remove(const struct lp_plan *plan);
 
 /*
  * Starts a process that waits for this one to end, whatever program it is by then, and calls
  * lp_leftovers_remove. It is no child of this process and holds none of its descriptors but
  * lock_fd. shared: it may use this process's memory, which is about to exec.
  */
-int lp_janitor_start(struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err);
+int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err);
 
 /* What became of the command. */
 struct lp_outcome {
@@ -44,9 +45,9 @@ struct lp_outcome {
 
 /*
  * Runs argv inside bwrap as the plan says and waits for it. 0 and the outcome, or -errno with the
- * sentence when the command was not started. Notices of the run are added to plan->notices.
+ * sentence when the command was not started.
  */
-int lp_supervise_bwrap(struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
+int lp_supervise_bwrap(const struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
 	struct lp_err *err);
 
 /*

@@ -226,8 +226,9 @@ static int set_value(const struct option *option, const char *value, struct lp_c
 	};
 	int r;
 
-	if (!*value && option->id != OPT_SHELL)
-		return lp_fail(err, EINVAL, "--%s: takes %s, not an empty word", option->name,
+	if (!*value)
+		return lp_fail(err, EINVAL, "%s%s: takes %s, not an empty word",
+			option->name ? "--" : "-c", option->name ? option->name : "",
 			option->argument);
 	switch (option->id) {
 	case OPT_RO:

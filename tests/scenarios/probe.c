@@ -1,0 +1,143 @@
+/*
+ * probe: does one act and says how it ended.
+ *
+ *     probe ACT [ARG...]
+ *
+ * prints "ok" or the name of the errno ("EACCES") and exits 0 or 1. Acts that ask for a value
+ * print the value. Exit 2: the probe was called wrongly. No act leaves more behind than its name
+ * says, and none can do harm where nothing stops it (reboot() is called with a bad magic number).
+ *
+ * It is run bare and inside the pen; a static build needs nothing of the file system but itself.
+ */
+#include "probe.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct named {
+	int value;
+	const char *name;
+};
+
+#define NAMED(x)      \
+	{             \
+		x, #x \
+	}
+
+static const struct named errnos[] = {NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR),
+	NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG), NAMED(ENOEXEC), NAMED(EBADF), NAMED(ECHILD),
+	NAMED(EAGAIN), NAMED(ENOMEM), NAMED(EACCES), NAMED(EFAULT), NAMED(ENOTBLK), NAMED(EBUSY),
+	NAMED(EEXIST), NAMED(EXDEV), NAMED(ENODEV), NAMED(ENOTDIR), NAMED(EISDIR), NAMED(EINVAL),
+	NAMED(ENFILE), NAMED(EMFILE), NAMED(ENOTTY), NAMED(ETXTBSY), NAMED(EFBIG), NAMED(ENOSPC),
+	NAMED(ESPIPE), NAMED(EROFS), NAMED(EMLINK), NAMED(EPIPE), NAMED(EDOM), NAMED(ERANGE),
+	NAMED(EDEADLK), NAMED(ENAMETOOLONG), NAMED(ENOLCK), NAMED(ENOSYS), NAMED(ENOTEMPTY),
+	NAMED(ELOOP), NAMED(ENODATA), NAMED(EPROTO), NAMED(EBADMSG), NAMED(EOVERFLOW),
+	NAMED(EUSERS), NAMED(ENOTSOCK), NAMED(EDESTADDRREQ), NAMED(EMSGSIZE), NAMED(EPROTOTYPE),
+	NAMED(ENOPROTOOPT), NAMED(EPROTONOSUPPORT), NAMED(ESOCKTNOSUPPORT), NAMED(EOPNOTSUPP),
+	NAMED(EPFNOSUPPORT), NAMED(EAFNOSUPPORT), NAMED(EADDRINUSE), NAMED(EADDRNOTAVAIL),
+	NAMED(ENETDOWN), NAMED(ENETUNREACH), NAMED(ECONNABORTED), NAMED(ECONNRESET), NAMED(ENOBUFS),
+	NAMED(EISCONN), NAMED(ENOTCONN), NAMED(ETIMEDOUT), NAMED(ECONNREFUSED), NAMED(EHOSTDOWN),
+	NAMED(EHOSTUNREACH), NAMED(EALREADY), NAMED(EINPROGRESS), NAMED(ESTALE), NAMED(EDQUOT),
+	NAMED(ENOKEY), NAMED(EKEYEXPIRED), NAMED(EKEYREVOKED), NAMED(EKEYREJECTED)};
+
+static const struct named signals[] = {NAMED(SIGHUP), NAMED(SIGINT), NAMED(SIGQUIT), NAMED(SIGILL),
+	NAMED(SIGTRAP), NAMED(SIGABRT), NAMED(SIGBUS), NAMED(SIGFPE), NAMED(SIGKILL),
+	NAMED(SIGUSR1), NAMED(SIGSEGV), NAMED(SIGUSR2), NAMED(SIGPIPE), NAMED(SIGALRM),
+	NAMED(SIGTERM), NAMED(SIGCHLD), NAMED(SIGCONT), NAMED(SIGSTOP), NAMED(SIGTSTP),
+	NAMED(SIGTTIN), NAMED(SIGTTOU), NAMED(SIGXCPU), NAMED(SIGXFSZ), NAMED(SIGWINCH),
+	NAMED(SIGSYS)};
+
+static const char *name_of(const struct named *table, size_t count, int value)
+{
+	for (size_t i = 0; i < count; i++)
+		if (table[i].value == value)
+			return table[i].name;
+	return "?";
+}
+
+const char *errno_name(int error)
+{
+	return name_of(errnos, sizeof(errnos) / sizeof(errnos[0]), error);
+}
+
+const char *signal_name(int signal)
+{
+	return name_of(signals, sizeof(signals) / sizeof(signals[0]), signal);
+}
+
+long number(const char *text)
+{
+	char *end;
+	errno = 0;
+	/* The upper half is for flags such as 0xffffffffffffffff. */
+	long value = text[0] == '-' ? strtol(text, &end, 0) : (long)strtoul(text, &end, 0);
+	if (errno || end == text || *end) {
+		fprintf(stderr, "probe: %s is not a number\n", text);
+		exit(2);
+	}
+	return value;
+}
+
+int in_child(int (*act)(char **argv), char **argv)
+{
+	int pipe_fds[2], ret = -EIO, status;
+	if (pipe(pipe_fds) < 0)
+		return -errno;
+	fflush(stdout);
+	pid_t child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		ret = act(argv);
+		fflush(stdout);
+		_exit(write(pipe_fds[1], &ret, sizeof(ret)) == sizeof(ret) ? 0 : 2);
+	}
+	close(pipe_fds[1]);
+	if (read(pipe_fds[0], &ret, sizeof(ret)) != sizeof(ret))
+		ret = -EIO;
+	close(pipe_fds[0]);
+	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
+		puts(signal_name(WTERMSIG(status)));
+		return ACT_PRINTED;
+	}
+	return ret;
+}
+
+static const struct act *const tables[] = {
+	file_acts, metadata_acts, socket_acts, call_acts, process_acts, terminal_acts, serve_acts};
+
+static const struct act *find_act(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct act *act = tables[i]; act->name; act++)
+			if (strcmp(act->name, name) == 0)
+				return act;
+	return NULL;
+}
+
+static int usage(void)
+{
+	fputs("usage: probe ACT [ARG...]\nacts:", stderr);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct act *act = tables[i]; act->name; act++)
+			fprintf(stderr, " %s", act->name);
+	fputc('\n', stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const struct act *act = argc > 1 ? find_act(argv[1]) : NULL;
+	if (!act || argc - 2 < act->args)
+		return usage();
+	int ret = act->run(argv + 2);
+	if (ret == 0)
+		puts("ok");
+	else if (ret < 0)
+		printf("%s\n", errno_name(-ret));
+	return ret < 0 ? 1 : 0;
+}

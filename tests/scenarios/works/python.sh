@@ -1,0 +1,20 @@
+# python: a virtual environment, a package from a directory of wheels, a database, processes.
+set -e
+/usr/bin/python3 "${0%/*}/wheel.py" wheels
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+/usr/bin/python3 -m venv env
+. env/bin/activate
+pip install -q --no-index --find-links wheels hello
+hello
+python - <<'END'
+import sqlite3, subprocess, tempfile
+db = sqlite3.connect("d.sqlite")
+db.execute("pragma journal_mode=wal")
+db.execute("create table t(x)")
+db.execute("insert into t values (42)")
+db.commit()
+print(db.execute("select x from t").fetchone()[0])
+with tempfile.TemporaryDirectory() as d, open(d + "/f", "w") as f:
+    f.write("x")
+print(subprocess.check_output(["echo", "child"], text=True).strip())
+END

@@ -1,0 +1,202 @@
+/*
+ * The seccomp filters by simulation: a table of calls with what each combination of openings must
+ * answer. The programs are classic BPF, run here by a small interpreter; the running kernel runs the
+ * same tables in the scenarios.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+
+#include "confine/filters.h"
+
+#if defined(__x86_64__)
+#define NATIVE AUDIT_ARCH_X86_64
+#else
+#define NATIVE AUDIT_ARCH_AARCH64
+#endif
+
+#define ALLOW SECCOMP_RET_ALLOW
+#define FAIL_WITH(error) (SECCOMP_RET_ERRNO | (error))
+
+static uint32_t run(const struct sock_fprog *program, const struct seccomp_data *data)
+{
+	uint32_t accumulator = 0;
+
+	for (size_t at = 0; at < program->len; at++) {
+		const struct sock_filter *op = &program->filter[at];
+		bool taken;
+
+		switch (op->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			assert_true(op->k + 4 <= sizeof(*data));
+			memcpy(&accumulator, (const char *)data + op->k, 4);
+			continue;
+		case BPF_ALU | BPF_AND | BPF_K:
+			accumulator &= op->k;
+			continue;
+		case BPF_JMP | BPF_JA:
+			at += op->k;
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			taken = accumulator == op->k;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			taken = accumulator >= op->k;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			taken = accumulator > op->k;
+			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			taken = accumulator & op->k;
+			break;
+		case BPF_RET | BPF_K:
+			return op->k;
+		default:
+			fail_msg("unknown instruction 0x%x", op->code);
+			return 0;
+		}
+		at += taken ? op->jt : op->jf;
+	}
+	fail_msg("ran off the end");
+	return 0;
+}
+
+/* opened_by: the bits of which one is enough to open it; 0: never. */
+struct row {
+	const char *what;
+	int call;
+	uint64_t args[4];
+	uint32_t closed;
+	unsigned opened_by;
+};
+
+#define HIGH 0x100000000ULL
+
+static const struct row rows[] = {
+	{"read", SYS_read, {0}, ALLOW, 0},
+	{"openat", SYS_openat, {0}, ALLOW, 0},
+	{"execve", SYS_execve, {0}, ALLOW, 0},
+	{"landlock_create_ruleset", 444, {0}, ALLOW, 0},
+	{"seccomp", SYS_seccomp, {0}, ALLOW, 0},
+	{"mount", SYS_mount, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"umount2", SYS_umount2, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"pivot_root", SYS_pivot_root, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"chroot", SYS_chroot, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"open_tree", 428, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"open_tree_attr", 467, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"mount_setattr", 442, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"setns", SYS_setns, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"unshare files", SYS_unshare, {0x400}, ALLOW, 0},
+	{"unshare user", SYS_unshare, {0x10000000}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"unshare time", SYS_unshare, {0x80}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"clone thread", SYS_clone, {0x3d0f00}, ALLOW, 0},
+	{"clone pid", SYS_clone, {0x20000011}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"clone3", 435, {0}, FAIL_WITH(ENOSYS), LP_FILTER_NAMESPACES},
+	{"ptrace", SYS_ptrace, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
+	{"process_vm_readv", SYS_process_vm_readv, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
+	{"pidfd_getfd", 438, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
+	{"keyctl", SYS_keyctl, {0}, FAIL_WITH(ENOSYS), 0},
+	{"bpf", SYS_bpf, {0}, FAIL_WITH(EPERM), 0},
+	{"io_uring_setup", 425, {0}, FAIL_WITH(ENOSYS), 0},
+	{"userfaultfd", SYS_userfaultfd, {0}, FAIL_WITH(EPERM), 0},
+	{"open_by_handle_at", SYS_open_by_handle_at, {0}, FAIL_WITH(EPERM), 0},
+	{"acct", SYS_acct, {0}, FAIL_WITH(EPERM), 0},
+	{"acct, asked", SYS_acct, {LP_FILTER_QUESTION}, FAIL_WITH(LP_FILTER_ANSWER), 0},
+	{"personality ask", SYS_personality, {0xffffffff}, ALLOW, 0},
+	{"personality no random", SYS_personality, {0x40000}, ALLOW, 0},
+	{"personality read exec", SYS_personality, {0x400000}, FAIL_WITH(EPERM), 0},
+	{"personality high bits", SYS_personality, {HIGH | 0x400000}, FAIL_WITH(EPERM), 0},
+	{"tiocsti", SYS_ioctl, {0, 0x5412}, FAIL_WITH(EPERM), 0},
+	{"tiocsti high bits", SYS_ioctl, {0, HIGH | 0x5412}, FAIL_WITH(EPERM), 0},
+	{"tioclinux", SYS_ioctl, {0, 0x541c}, FAIL_WITH(EPERM), 0},
+	{"tcgets", SYS_ioctl, {0, 0x5401}, ALLOW, 0},
+	{"chattr", SYS_ioctl, {0, 0x40086602}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchmod", SYS_fchmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchmodat2", 452, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"setxattrat", 463, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"unix stream", SYS_socket, {1, 1}, FAIL_WITH(EPERM), LP_FILTER_UNIX},
+	{"unix high bits", SYS_socket, {HIGH | 1, 1}, FAIL_WITH(EPERM), LP_FILTER_UNIX},
+	{"tcp", SYS_socket, {2, 1}, FAIL_WITH(EACCES), LP_FILTER_INET},
+	{"tcp6 flags", SYS_socket, {10, 1 | 02000000, 6}, FAIL_WITH(EACCES), LP_FILTER_INET},
+	{"udp", SYS_socket, {2, 2, 17}, FAIL_WITH(EACCES), LP_FILTER_INET},
+	{"route", SYS_socket, {16, 3, 0}, ALLOW, 0},
+	{"netfilter", SYS_socket, {16, 3, 12}, FAIL_WITH(EPROTONOSUPPORT), 0},
+	{"packet", SYS_socket, {17, 3}, FAIL_WITH(EAFNOSUPPORT), 0},
+	{"vsock", SYS_socket, {40, 1}, FAIL_WITH(EAFNOSUPPORT), 0},
+	{"alg", SYS_socket, {38, 5}, FAIL_WITH(EAFNOSUPPORT), 0},
+	{"family 255", SYS_socket, {255, 1}, FAIL_WITH(EAFNOSUPPORT), 0},
+	{"socketpair", SYS_socketpair, {1, 1}, ALLOW, 0},
+	{"socketpair datagram", SYS_socketpair, {1, 2}, FAIL_WITH(EPERM), LP_FILTER_UNIX},
+	{"socketpair tipc", SYS_socketpair, {30, 1}, FAIL_WITH(EAFNOSUPPORT), 0},
+	{"fast open", SYS_sendto, {3, 0, 0, 0x20000000}, FAIL_WITH(EACCES), LP_FILTER_INET},
+	{"connect", SYS_connect, {3}, FAIL_WITH(EACCES), LP_FILTER_INET | LP_FILTER_UNIX},
+	{"own limit", SYS_prlimit64, {0, 0, 1}, ALLOW, 0},
+	{"foreign limit", SYS_prlimit64, {77, 0, 1}, FAIL_WITH(EPERM), 0},
+	{"foreign limit read", SYS_prlimit64, {77, 0, 0}, ALLOW, 0},
+	{"foreign priority", SYS_setpriority, {0, 77}, FAIL_WITH(EPERM), 0},
+};
+
+/* With inet sockets open, the other protocols and types of these families stay closed. */
+static const struct row open_rows[] = {
+	{"mptcp", SYS_socket, {2, 1, 262}, FAIL_WITH(EPROTONOSUPPORT), 0},
+	{"sctp", SYS_socket, {2, 1, 132}, FAIL_WITH(EPROTONOSUPPORT), 0},
+	{"udplite", SYS_socket, {2, 2, 136}, FAIL_WITH(EPROTONOSUPPORT), 0},
+	{"raw", SYS_socket, {2, 3, 1}, FAIL_WITH(EPERM), 0},
+	{"seqpacket", SYS_socket, {10, 5, 132}, FAIL_WITH(ESOCKTNOSUPPORT), 0},
+	{"tcp by number", SYS_socket, {2, 1, 6}, ALLOW, 0},
+};
+
+static void check(const struct row *row, unsigned bits)
+{
+	struct seccomp_data data = {.nr = row->call, .arch = NATIVE};
+	uint32_t expected = row->opened_by & bits ? ALLOW : row->closed;
+	uint32_t got;
+
+	memcpy(data.args, row->args, sizeof(row->args));
+	got = run(&lp_filters[bits], &data);
+	if (got != expected)
+		fail_msg("%s with 0x%x: 0x%x instead of 0x%x", row->what, bits, got, expected);
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++) {
+		for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++)
+			check(&rows[i], bits);
+		for (size_t i = 0; bits & LP_FILTER_INET && i < LP_ARRAY_SIZE(open_rows); i++)
+			check(&open_rows[i], bits);
+	}
+}
+
+static void test_architectures(void **state)
+{
+	(void)state;
+	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++) {
+		struct seccomp_data foreign = {.nr = 3, .arch = AUDIT_ARCH_I386};
+		struct seccomp_data x32 = {.nr = 0x40000000 | 39, .arch = NATIVE};
+
+		assert_int_equal(run(&lp_filters[bits], &foreign), SECCOMP_RET_KILL_PROCESS);
+		if (NATIVE == AUDIT_ARCH_X86_64)
+			assert_int_equal(run(&lp_filters[bits], &x32), SECCOMP_RET_KILL_PROCESS);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_architectures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,238 @@
+/*
+ * Plans for machines that are not this one: abilities come from a text, the policy is made by hand.
+ * Each promise that a kernel cannot keep must be a gap there, and only there.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "plan/plan.h"
+
+static struct lp_policy *make_policy(void)
+{
+	struct lp_policy *policy = calloc(1, sizeof(*policy));
+
+	policy->home = strdup("/home/u");
+	policy->cwd = strdup("/srv/project");
+	policy->project = strdup("/srv/project");
+	policy->ptys = true;
+	policy->limits = (struct lp_limits){LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED,
+		LP_UNLIMITED};
+	return policy;
+}
+
+static void add(struct lp_policy *policy, enum lp_rule_kind kind, const char *path, bool exists)
+{
+	struct lp_rule rule = {.kind = kind,
+		.exists = exists,
+		.is_dir = true,
+		.is_pattern = lp_has_glob(path),
+		.path = strdup(path),
+		.spelled = strdup(path),
+		.origin = {NULL, strdup("test")}};
+
+	assert_int_equal(lp_policy_add_rule(policy, &rule), 0);
+}
+
+static struct lp_plan *plan_with(
+	const struct lp_policy *policy, int abi, const char *bwrap, enum lp_backend_wish wish)
+{
+	static char *const environ_[] = {(char *)"PATH=/bin", (char *)"TOKEN=x", NULL};
+	struct lp_plan_input input = {
+		.policy = policy, .wish = wish, .tmpdir = "/tmp/private", .environ = environ_};
+	struct lp_abilities abilities;
+	struct lp_plan *plan = NULL;
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		"landlock_abi %d\nseccomp_filter 1\nbwrap %s\nbwrap_path /usr/bin/bwrap\n"
+		"bwrap_why not here\n",
+		abi, bwrap);
+	assert_int_equal(lp_abilities_read(text, &abilities, NULL), 0);
+	input.abilities = &abilities;
+	assert_int_equal(lp_plan_make(&input, &plan, NULL), 0);
+	return plan;
+}
+
+static bool has_gap(const struct lp_plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->gap_count; i++)
+		if (!strcmp(plan->gaps[i].name, name))
+			return true;
+	return false;
+}
+
+static void test_read_only_by_abi(void **state)
+{
+	struct lp_policy *policy = make_policy();
+
+	(void)state;
+	add(policy, LP_RULE_DENY_READ, "/", true);
+	add(policy, LP_RULE_ALLOW_READ, "/usr", true);
+	for (int abi = 0; abi <= 11; abi++) {
+		struct lp_plan *plan = plan_with(policy, abi, "yes", LP_BACKEND_WISH_LANDLOCK);
+
+		assert_int_equal(has_gap(plan, "no-landlock"), abi < 1);
+		assert_int_equal(has_gap(plan, "refer"), abi == 1);
+		assert_int_equal(has_gap(plan, "truncate"), abi >= 1 && abi < 3);
+		assert_int_equal(has_gap(plan, "signals"), abi >= 1 && abi < 6);
+		assert_false(has_gap(plan, "metadata"));
+		assert_int_equal(plan->backend,
+			abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
+		if (abi >= 1)
+			assert_true(plan->handled.handled_fs == lp_landlock_known(abi).handled_fs);
+		lp_plan_free(plan);
+		plan = plan_with(policy, abi, "yes", LP_BACKEND_WISH_AUTO);
+		assert_int_equal(plan->backend,
+			abi < 6 ? LP_BACKEND_BWRAP : LP_BACKEND_LANDLOCK);
+		lp_plan_free(plan);
+		plan = plan_with(policy, abi, "no", LP_BACKEND_WISH_AUTO);
+		assert_int_equal(plan->backend,
+			abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
+		assert_int_equal(has_gap(plan, "no-bwrap"), abi < 6);
+		lp_plan_free(plan);
+	}
+	lp_policy_free(policy);
+}
+
+static void test_writable_project(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_plan *plan;
+	struct lp_err err;
+
+	(void)state;
+	add(policy, LP_RULE_ALLOW_WRITE, "/srv/project", true);
+	add(policy, LP_RULE_DENY_WRITE, "/srv/project/.git/hooks", true);
+	add(policy, LP_RULE_DENY_READ, "/home/u", true);
+	plan = plan_with(policy, 7, "yes", LP_BACKEND_WISH_LANDLOCK);
+	assert_true(has_gap(plan, "protected-names"));
+	assert_true(has_gap(plan, "hidden-names"));
+	assert_true(has_gap(plan, "metadata"));
+	assert_int_equal(plan->backend, LP_BACKEND_REFUSE);
+	lp_plan_refusal(plan, &err);
+	assert_non_null(strstr(err.text, "hidden-names"));
+	lp_plan_free(plan);
+	lp_strv_add(&policy->accepted, "metadata");
+	plan = plan_with(policy, 7, "yes", LP_BACKEND_WISH_LANDLOCK);
+	assert_int_equal(plan->backend, LP_BACKEND_REFUSE);
+	lp_plan_free(plan);
+	lp_strv_add(&policy->accepted, "all");
+	plan = plan_with(policy, 7, "yes", LP_BACKEND_WISH_LANDLOCK);
+	assert_int_equal(plan->backend, LP_BACKEND_LANDLOCK);
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
+/* Nobody can accept that there is no pen at all. */
+static void test_fatal_gaps(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_plan *plan;
+
+	(void)state;
+	lp_strv_add(&policy->accepted, "all");
+	add(policy, LP_RULE_ALLOW_READ, "/usr", true);
+	plan = plan_with(policy, 0, "no", LP_BACKEND_WISH_LANDLOCK);
+	assert_int_equal(plan->backend, LP_BACKEND_REFUSE);
+	lp_plan_free(plan);
+	plan = plan_with(policy, 0, "no", LP_BACKEND_WISH_AUTO);
+	assert_int_equal(plan->backend, LP_BACKEND_REFUSE);
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
+static void test_patterns_are_late(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_plan *plan;
+
+	(void)state;
+	add(policy, LP_RULE_DENY_READ, "/srv/project/**/*.pem", false);
+	plan = plan_with(policy, 7, "yes", LP_BACKEND_WISH_AUTO);
+	assert_true(has_gap(plan, "late-names"));
+	assert_int_equal(plan->backend, LP_BACKEND_REFUSE);
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
+static void test_environment(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_env_rule pass = {.action = LP_ENV_PASS,
+		.name = strdup("PA*"),
+		.origin = {NULL, strdup("test")}};
+	struct lp_plan *plan;
+
+	(void)state;
+	assert_int_equal(lp_policy_add_env(policy, &pass), 0);
+	plan = plan_with(policy, 7, "yes", LP_BACKEND_WISH_AUTO);
+	assert_true(lp_strv_has(&plan->environment, "PATH=/bin"));
+	assert_false(lp_strv_has(&plan->environment, "TOKEN=x"));
+	assert_true(lp_strv_has(&plan->environment, "TMPDIR=/tmp/private"));
+	assert_true(lp_strv_has(&plan->environment, "LANDPEN=1"));
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
+static void test_deterministic(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_str one = {0}, two = {0};
+
+	(void)state;
+	add(policy, LP_RULE_ALLOW_WRITE, "/srv/project", true);
+	add(policy, LP_RULE_DENY_WRITE, "/srv/project/x", false);
+	add(policy, LP_RULE_DENY_READ, "/home/u", true);
+	add(policy, LP_RULE_ALLOW_READ, "/home/u/a", true);
+	for (int i = 0; i < 2; i++) {
+		struct lp_plan *plan = plan_with(policy, 7, "yes", LP_BACKEND_WISH_BWRAP);
+
+		assert_int_equal(lp_plan_print(plan, i ? &two : &one), 0);
+		lp_plan_free(plan);
+	}
+	assert_string_equal(one.text, two.text);
+	lp_str_clear(&one);
+	lp_str_clear(&two);
+	lp_policy_free(policy);
+}
+
+static void test_bad_input(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_abilities abilities = {0};
+	struct lp_plan_input input = {.policy = policy, .abilities = &abilities, .tmpdir = "/t"};
+	struct lp_plan *plan = NULL;
+	struct lp_err err;
+
+	(void)state;
+	lp_strv_add(&policy->accepted, "metadat");
+	assert_int_equal(lp_plan_make(&input, &plan, &err), -EINVAL);
+	assert_null(plan);
+	assert_non_null(strstr(err.text, "did you mean 'metadata'"));
+	assert_int_equal(lp_abilities_read("landlock_abi 7\nnonsense 1\n", &abilities, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "line 2"));
+	lp_policy_free(policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read_only_by_abi),
+		cmocka_unit_test(test_writable_project),
+		cmocka_unit_test(test_fatal_gaps),
+		cmocka_unit_test(test_patterns_are_late),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_bad_input),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
