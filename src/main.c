@@ -219,7 +219,8 @@ static int run_bwrap(struct session *session, int lock)
 	struct lp_outcome outcome = {.code = EXIT_REFUSED};
 
 	if (lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
-		lp_supervise_bwrap(session->plan, session->command, &outcome, &session->err) < 0)
+		lp_supervise_bwrap(
+			session->plan, lock, session->command, &outcome, &session->err) < 0)
 		return refuse(session);
 	return end_as(&outcome);
 }

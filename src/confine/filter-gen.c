@@ -275,6 +275,9 @@ static void add_foreign(scmp_filter_ctx ctx)
 	add(ctx, EPERM, SCMP_SYS(sched_setscheduler), 1, &SCMP_A0(SCMP_CMP_NE, 0));
 	add(ctx, EPERM, SCMP_SYS(sched_setparam), 1, &SCMP_A0(SCMP_CMP_NE, 0));
 	add(ctx, EPERM, SCMP_SYS(sched_setattr), 1, &SCMP_A0(SCMP_CMP_NE, 0));
+	/* also refuses pthread_setaffinity_np(3), which names threads by their id: programs go on */
+	add(ctx, EPERM, SCMP_SYS(sched_setaffinity), 1, &SCMP_A0(SCMP_CMP_NE, 0));
+	add(ctx, EPERM, SCMP_SYS(ioprio_set), 1, &SCMP_A1(SCMP_CMP_NE, 0));
 }
 
 static void write_instruction(FILE *out, const struct sock_filter *at)

@@ -63,8 +63,11 @@ char *lp_settings_project_file(const char *dir, const char *top)
 		char *parent;
 		struct stat st;
 
-		/* Whatever it is, it is named: passing over a tightening file would widen. */
-		if (!file || lstat(file, &st) == 0)
+		/*
+		 * Whatever it is, it is named: passing over a tightening file would widen. Only a
+		 * folder can be none: a pen that was killed may have left its stub.
+		 */
+		if (!file || (lstat(file, &st) == 0 && !S_ISDIR(st.st_mode)))
 			return LP_TAKE(file);
 		if (!strcmp(at, "/"))
 			break;

@@ -29,6 +29,7 @@ extern char **environ;
 struct init {
 	int socket, signals;
 	pid_t command;
+	int stops;
 	bool command_ended, released;
 };
 
@@ -45,7 +46,8 @@ static void complain(const struct lp_err *err)
 	dprintf(STDERR_FILENO, "landpen: %s\n", err->text);
 }
 
-static int receive_plan(int socket, struct lp_plan *plan, uint32_t *ret_ignored)
+static int receive_plan(
+	int socket, struct lp_plan *plan, uint32_t *ret_ignored, uint32_t *ret_blocked)
 {
 	struct lp_inside inside;
 
@@ -58,6 +60,7 @@ static int receive_plan(int socket, struct lp_plan *plan, uint32_t *ret_ignored)
 		.limits = {inside.limits[0], inside.limits[1], inside.limits[2], inside.limits[3],
 			inside.limits[4]}};
 	*ret_ignored = inside.ignored_signals;
+	*ret_blocked = inside.blocked_signals;
 	return 0;
 }
 
@@ -72,31 +75,48 @@ static int take_descriptors(int socket)
 	for (int fd = 4; fd < 9; fd++)
 		close(fd);
 	fcntl(3, F_SETFD, FD_CLOEXEC);
-	fcntl(9, F_SETFD, FD_CLOEXEC); /* the stubs' lock: held for as long as the mounts are */
-	return lp_close_from(10); /* bwrap has read what it got as 10 */
+	/* the locks of the stubs and the TMPDIR: held for as long as the mounts are */
+	fcntl(9, F_SETFD, FD_CLOEXEC);
+	fcntl(11, F_SETFD, FD_CLOEXEC);
+	close(10); /* bwrap has read it */
+	return lp_close_from(12);
 }
 
-static void restore_signals(uint32_t ignored, const sigset_t *mask)
+static void restore_signals(uint32_t ignored, uint32_t blocked)
 {
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (int number = 1; number < 32; number++)
+		if (blocked & (1U << number))
+			sigaddset(&mask, number);
 	for (int number = 1; number < 32; number++)
 		if (number != SIGKILL && number != SIGSTOP)
 			signal(number, ignored & (1U << number) ? SIG_IGN : SIG_DFL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-static void become_command(char **argv, uint32_t ignored, const sigset_t *mask)
+static void become_command(char **argv, uint32_t ignored, uint32_t blocked)
 {
 	struct lp_err err;
 	int code;
 
-	restore_signals(ignored, mask);
+	restore_signals(ignored, blocked);
 	code = lp_confine_exec(argv, environ, &err);
 	complain(&err);
 	_exit(code);
 }
 
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 static bool reap(struct init *init)
 {
+	bool nobody_left;
 	int status;
 	pid_t pid;
 
@@ -104,21 +124,21 @@ static bool reap(struct init *init)
 		if (pid != init->command)
 			continue;
 		if (WIFSTOPPED(status)) {
-			tell(init, LP_MESSAGE_STOPPED, WSTOPSIG(status), 0);
+			tell(init, LP_MESSAGE_STOPPED, WSTOPSIG(status), ++init->stops);
 			continue;
 		}
 		init->command_ended = true;
-		pid = waitpid(-1, NULL, WNOHANG | WNOWAIT);
 		if (WIFSIGNALED(status))
-			tell(init, LP_MESSAGE_KILLED, WTERMSIG(status), pid >= 0);
+			tell(init, LP_MESSAGE_KILLED, WTERMSIG(status), has_children());
 		else
-			tell(init, LP_MESSAGE_EXITED, WEXITSTATUS(status), pid >= 0);
+			tell(init, LP_MESSAGE_EXITED, WEXITSTATUS(status), has_children());
 	}
+	nobody_left = pid < 0 && errno == ECHILD;
 	/* left-behind daemons must not find their pipes held open by their init */
 	if (init->command_ended)
 		for (int fd = 0; fd < 3; fd++)
 			close(fd);
-	return pid < 0 && errno == ECHILD;
+	return nobody_left;
 }
 
 static void obey(struct init *init)
@@ -135,7 +155,9 @@ static void obey(struct init *init)
 		init->socket = -1;
 	} else if (message.kind == LP_MESSAGE_RELEASE) {
 		init->released = true;
-	} else if (message.kind == LP_MESSAGE_SIGNAL && !init->command_ended) {
+	} else if (message.kind == LP_MESSAGE_SIGNAL && !init->command_ended &&
+		(message.value != SIGCONT || message.more == init->stops)) {
+		/* a SIGCONT that answers an earlier stop must not undo a later one */
 		kill(init->command, message.value);
 	}
 }
@@ -171,11 +193,11 @@ int lp_init_main(int argc, char **argv)
 	struct init init = {.socket = 3, .signals = -1};
 	struct lp_plan plan;
 	struct lp_err err;
-	sigset_t chld, old;
-	uint32_t ignored;
+	sigset_t chld;
+	uint32_t ignored, blocked;
 
 	if (argc < 2 || getpid() != 1 || take_descriptors(3) < 0 ||
-		receive_plan(3, &plan, &ignored) < 0)
+		receive_plan(3, &plan, &ignored, &blocked) < 0)
 		return 125;
 	/* what a sharing process could ptrace or read: nothing; the socket is in here */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -184,7 +206,6 @@ int lp_init_main(int argc, char **argv)
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &chld, NULL);
-	sigemptyset(&old);
 	if (lp_confine_inside(&plan, &err) < 0)
 		return refuse(&init, &err);
 	init.signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -195,7 +216,7 @@ int lp_init_main(int argc, char **argv)
 	tell(&init, LP_MESSAGE_STARTED, 0, 0);
 	init.command = fork();
 	if (init.command == 0)
-		become_command(argv + 1, ignored, &old);
+		become_command(argv + 1, ignored, blocked);
 	if (init.command < 0) {
 		lp_fail(&err, errno, "fork: %m");
 		return refuse(&init, &err);

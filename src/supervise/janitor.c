@@ -9,11 +9,13 @@
 #include "supervise/supervise.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +39,7 @@ static int keep_house(void *argument)
 {
 	struct duty *duty = argument;
 	struct pollfd launcher = {.fd = 3, .events = POLLIN};
+	int tmpdir;
 	sigset_t all;
 
 	sigfillset(&all);
@@ -51,6 +54,10 @@ static int keep_house(void *argument)
 	while (poll(&launcher, 1, -1) < 0 && errno == EINTR)
 		;
 	/* The launcher has exec'ed or exited: this memory is the janitor's own from here on. */
+	tmpdir = open(duty->plan->tmpdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	close(4);
+	while (tmpdir >= 0 && flock(tmpdir, LOCK_EX) < 0 && errno == EINTR)
+		;
 	lp_leftovers_remove(duty->plan);
 	lp_tmpdir_sweep(duty->plan->tmpdir);
 	_exit(0);

@@ -13,7 +13,20 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Whether the folder was only made for a protected name in it. */
+static bool holds_stubs(const struct lp_plan *plan, const char *folder)
+{
+	lp_strv_foreach (path, &plan->stubs)
+		if (strcmp(path, folder) && lp_path_is_under(path, folder))
+			return true;
+	lp_strv_foreach (path, &plan->file_stubs)
+		if (lp_path_is_under(path, folder))
+			return true;
+	return false;
+}
 
 static int make_folder(const char *path, bool above)
 {
@@ -40,10 +53,7 @@ static int make_all(const struct lp_plan *plan, struct lp_err *err)
 		bool is_file = i >= plan->stubs.count;
 		const char *path = is_file ? plan->file_stubs.items[i - plan->stubs.count]
 					   : plan->stubs.items[i];
-		/* the folders above a protected name come before it in the list */
-		bool above = i + 1 < plan->stubs.count &&
-			lp_path_is_under(plan->stubs.items[i + 1], path);
-		int r = is_file ? make_file(path) : make_folder(path, above);
+		int r = is_file ? make_file(path) : make_folder(path, holds_stubs(plan, path));
 
 		if (r < 0)
 			return lp_fail(err, -r,
@@ -94,13 +104,26 @@ static void remove_file_stubs(const struct lp_plan *plan)
 	}
 }
 
+/* Two pens that end together may look at each other's lock: a few more tries settle it. */
+static bool lock_alone(int lock)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (int tries = 0; tries < 5; tries++) {
+		if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 void lp_leftovers_remove(const struct lp_plan *plan)
 {
 	if (plan->stubs.count || plan->file_stubs.count) {
 		lp_autoclose int lock = open(plan->project, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		/* another pen in this project still stands on them */
-		if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
+		/* else another pen in this project still stands on them */
+		if (lock >= 0 && lock_alone(lock)) {
 			remove_file_stubs(plan);
 			remove_stubs(plan);
 		}

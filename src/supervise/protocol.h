@@ -11,11 +11,11 @@ enum lp_message_kind {
 	/* init -> landpen */
 	LP_MESSAGE_STARTED,  /* the mounts hold and the command is about to be exec'ed */
 	LP_MESSAGE_REFUSED,  /* value: exit code; the sentence went to stderr */
-	LP_MESSAGE_STOPPED,  /* value: signal that stopped the command */
+	LP_MESSAGE_STOPPED,  /* value: signal that stopped the command; more: how often so far */
 	LP_MESSAGE_EXITED,   /* value: exit code; more: whether processes are left behind */
 	LP_MESSAGE_KILLED,   /* value: signal; more: as above */
 	/* landpen -> init */
-	LP_MESSAGE_SIGNAL,   /* value: signal for the command */
+	LP_MESSAGE_SIGNAL,   /* value: signal for the command; SIGCONT: more as in STOPPED */
 	LP_MESSAGE_RELEASE,  /* go on without me; else the end of the socket ends the pen */
 };
 
@@ -29,5 +29,5 @@ struct lp_inside {
 	uint32_t drop_capabilities;
 	uint64_t scoped;
 	uint64_t limits[5];
-	uint32_t ignored_signals; /* bit n: signal n was ignored by the caller */
+	uint32_t ignored_signals, blocked_signals; /* bit n: signal n, by the caller */
 };

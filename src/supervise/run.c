@@ -37,8 +37,9 @@ struct run {
 	const struct lp_plan *plan;
 	char *const *argv;
 	int socket, inner_socket, errors, error_pipe, args_fd, self_fd, signals, project_lock,
-		exclude_fd;
-	uint32_t ignored;
+		tmpdir_lock, exclude_fd;
+	uint32_t ignored, blocked;
+	int stops;
 	pid_t bwrap;
 	sigset_t caller_mask;
 };
@@ -78,6 +79,18 @@ static int fill_exclude(struct run *run, struct lp_err *err)
 	return 0;
 }
 
+static uint32_t blocked_signals(void)
+{
+	uint32_t blocked = 0;
+	sigset_t mask;
+
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	for (int number = 1; number < 32; number++)
+		if (sigismember(&mask, number) == 1)
+			blocked |= 1U << number;
+	return blocked;
+}
+
 static int open_channels(struct run *run, struct lp_err *err)
 {
 	int pair[2], errors[2];
@@ -106,7 +119,8 @@ static int send_plan(const struct run *run)
 		.scoped = run->plan->handled.scoped,
 		.limits = {limits->address_space, limits->processes, limits->open_files,
 			limits->file_size, limits->core},
-		.ignored_signals = run->ignored};
+		.ignored_signals = run->ignored,
+		.blocked_signals = run->blocked};
 
 	return send(run->socket, &inside, sizeof(inside), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
@@ -133,12 +147,12 @@ static void place(int fd, int number)
  * In the child. bwrap keeps its standard descriptors open until the pen is empty, so it gets none
  * of the caller's: those travel as 4, 5 and 6 to init, which puts them in their places. 3: init's
  * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs,
- * 10: the content of git's exclude file.
+ * 10: the content of git's exclude file, 11: the lock of the TMPDIR.
  */
 static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 {
 	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
-		run->project_lock, run->exclude_fd};
+		run->project_lock, run->exclude_fd, run->tmpdir_lock};
 	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
@@ -150,7 +164,7 @@ static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 	dup2(errors, 2);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
 		place(copies[i], 3 + (int)i);
-	lp_close_from(11);
+	lp_close_from(12);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
 		signal(passed_on[i], SIG_IGN); /* bwrap must outlive Ctrl-C */
 	sigprocmask(SIG_SETMASK, &run->caller_mask, NULL);
@@ -196,11 +210,15 @@ static void pass_signals(struct run *run)
 	struct signalfd_siginfo info;
 
 	while (read(run->signals, &info, sizeof(info)) == sizeof(info)) {
-		const struct lp_message message = {LP_MESSAGE_SIGNAL, (int)info.ssi_signo, 0};
+		const struct lp_message message = {
+			LP_MESSAGE_SIGNAL, (int)info.ssi_signo, run->stops};
 
-		/* SI_KERNEL: the terminal sent it to the whole group, the command included */
-		if (info.ssi_signo == SIGCHLD || info.ssi_code == SI_KERNEL ||
-			(info.ssi_pid == (uint32_t)getpid() && info.ssi_signo == SIGCONT))
+		/*
+		 * SI_KERNEL: the terminal sent it to the whole group, the command included; but a
+		 * hang-up goes to the leader of the session alone, which landpen may be.
+		 */
+		if (info.ssi_signo == SIGCHLD ||
+			(info.ssi_code == SI_KERNEL && info.ssi_signo != SIGHUP))
 			continue;
 		send(run->socket, &message, sizeof(message), MSG_NOSIGNAL);
 	}
@@ -209,7 +227,7 @@ static void pass_signals(struct run *run)
 /* The command has stopped: so does landpen, and the shell sees its job stopped. */
 static void stop_with(struct run *run, int signal_number)
 {
-	const struct lp_message go_on = {LP_MESSAGE_SIGNAL, SIGCONT, 0};
+	const struct lp_message go_on = {LP_MESSAGE_SIGNAL, SIGCONT, run->stops};
 	sigset_t one;
 
 	if (signal_number == SIGSTOP) {
@@ -260,6 +278,7 @@ static int hear(struct run *run, bool *started, struct lp_outcome *ret_outcome, 
 		*started = true;
 		return 0;
 	case LP_MESSAGE_STOPPED:
+		run->stops = message.more;
 		stop_with(run, message.value);
 		return 0;
 	case LP_MESSAGE_REFUSED:
@@ -303,11 +322,12 @@ static int wait_for_command(struct run *run, struct lp_outcome *ret_outcome, str
 	return 0;
 }
 
-int lp_supervise_bwrap(const struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
-	struct lp_err *err)
+int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const *argv,
+	struct lp_outcome *ret_outcome, struct lp_err *err)
 {
 	struct run run = {.plan = plan, .argv = argv, .socket = -1, .errors = -1, .signals = -1,
-		.project_lock = -1, .exclude_fd = -1, .ignored = ignored_signals()};
+		.project_lock = -1, .tmpdir_lock = tmpdir_lock, .exclude_fd = -1, .ignored = ignored_signals(),
+		.blocked = blocked_signals()};
 	int r = lp_stubs_make(plan, &run.project_lock, err);
 
 	if (r == 0)
@@ -318,6 +338,7 @@ int lp_supervise_bwrap(const struct lp_plan *plan, char *const *argv, struct lp_
 	lp_closep(&run.socket);
 	lp_closep(&run.errors);
 	lp_closep(&run.signals);
-	lp_leftovers_remove(plan);
+	if (r <= 0)
+		lp_leftovers_remove(plan);
 	return r < 0 ? r : 0;
 }

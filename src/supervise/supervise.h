@@ -31,8 +31,8 @@ int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err)
 void lp_leftovers_remove(const struct lp_plan *plan);
 
 /*
- * Starts a process that waits for this one to end, whatever program it is by then, and calls
- * lp_leftovers_remove. It is no child of this process and holds none of its descriptors but
+ * Starts a process that waits for this one to end, whatever program it is by then, and for the last
+ * holder of lock_fd (the TMPDIR's), and calls lp_leftovers_remove. It is no child of this process and holds none of its descriptors but
  * lock_fd. shared: it may use this process's memory, which is about to exec.
  */
 int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err);
@@ -44,11 +44,12 @@ struct lp_outcome {
 };
 
 /*
- * Runs argv inside bwrap as the plan says and waits for it. 0 and the outcome, or -errno with the
+ * Runs argv inside bwrap as the plan says and waits for it. Processes that the command leaves
+ * behind go on, and what they need stays until the janitor sees them gone. 0 and the outcome, or -errno with the
  * sentence when the command was not started.
  */
-int lp_supervise_bwrap(const struct lp_plan *plan, char *const *argv, struct lp_outcome *ret_outcome,
-	struct lp_err *err);
+int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const *argv,
+	struct lp_outcome *ret_outcome, struct lp_err *err);
 
 /*
  * The entry of pid 1 inside bwrap: main calls it when argv[0] is LP_INIT_NAME and it is pid 1. Confines, starts the

@@ -79,7 +79,8 @@ fetch_one()
 	chmod -R a+rX "$tmp"
 	rm -rf "${dir:?}/$agent"
 	mv "$tmp" "$dir/$agent"
-	ln -sfn "$(program "$agent" "$dir/$agent")" "$dir/bin/$agent"
+	found=$(program "$agent" "$dir/$agent")
+	ln -sfn "..${found#"$dir"}" "$dir/bin/$agent"
 	say "$agent: done, $(du -sh "$dir/$agent" | cut -f1)"
 }
 

@@ -212,13 +212,11 @@ class Pen:
 
     def inner(self):
         """The process of the command itself: what carries the marker and is no launcher."""
-        launchers = (self.programs["landpen"].encode(), b"bwrap")
-        found = [
+        launchers = (self.programs["landpen"].encode(), b"/proc/self/fd/8")
+        return [
             (pid, state) for pid, argv, state in processes(self.marker)
             if argv[0] not in launchers and os.path.basename(argv[0]) != b"bwrap"
-            and b"--backend" not in argv and (pid != self.pid or self.backend == "bare")
         ]
-        return found
 
     def asleep(self):
         """Waits until a bash has become the sleep of `exec -a $0 sleep`."""

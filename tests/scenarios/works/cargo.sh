@@ -1,3 +1,4 @@
+#!/bin/bash
 # cargo without a network: a library, a program that uses it, tests, a build script.
 set -e
 mkdir -p lib/src app/src

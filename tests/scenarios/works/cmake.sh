@@ -1,3 +1,4 @@
+#!/bin/bash
 # cmake: it tries compilers in directories of its own.
 set -e
 echo 'int main(void) { return 0; }' >main.c

@@ -1,3 +1,4 @@
+#!/bin/bash
 # The everyday life of a repository.
 set -e
 git checkout -q -b topic

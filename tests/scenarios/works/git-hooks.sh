@@ -1,3 +1,4 @@
+#!/bin/bash
 # Hooks that were there before run, and can refuse.
 set -e
 echo one >one && git add one && git commit -qm good

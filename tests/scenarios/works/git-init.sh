@@ -1,3 +1,4 @@
+#!/bin/bash
 # A repository that did not exist when the pen was made.
 set -e
 git init -q -b main .

@@ -1,3 +1,4 @@
+#!/bin/bash
 # A commit in a submodule.
 set -e
 git checkout -q -b work

@@ -1,3 +1,4 @@
+#!/bin/bash
 # A commit in a submodule and in the repository around it.
 set -e
 git -C sub checkout -q -b work

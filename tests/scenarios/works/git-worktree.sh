@@ -1,3 +1,4 @@
+#!/bin/bash
 # A commit in a linked worktree; its repository is elsewhere in the home.
 set -e
 echo two >two && git add two && git commit -qm two

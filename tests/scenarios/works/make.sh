@@ -1,3 +1,4 @@
+#!/bin/bash
 # gcc and make, several jobs at a time, a library, an installation.
 set -e
 echo 'int f(void) { return 6; }' >f.c

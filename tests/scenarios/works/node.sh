@@ -1,3 +1,4 @@
+#!/bin/bash
 # node itself: threads, children, files, compressing, events of files.
 set -e
 cat >a.js <<'END'

@@ -1,3 +1,4 @@
+#!/bin/bash
 # npm: a tarball and a directory as dependencies, scripts, npx; nothing from a registry.
 set -e
 export npm_config_offline=true npm_config_audit=false npm_config_fund=false

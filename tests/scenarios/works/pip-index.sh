@@ -1,3 +1,4 @@
+#!/bin/bash
 # pip from an index on loopback: $1 is its port.
 set -e
 export PIP_DISABLE_PIP_VERSION_CHECK=1

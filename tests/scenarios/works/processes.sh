@@ -1,3 +1,4 @@
+#!/bin/bash
 # python's processes with a lock, which is a file in /dev/shm.
 set -e
 /usr/bin/python3 - <<'END'

@@ -1,3 +1,4 @@
+#!/bin/bash
 # python: a virtual environment, a package from a directory of wheels, a database, processes.
 set -e
 /usr/bin/python3 "${0%/*}/wheel.py" wheels

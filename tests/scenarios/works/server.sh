@@ -1,3 +1,4 @@
+#!/bin/bash
 # A program and its server on loopback, with an open network.
 set -e
 cat >s.js <<'END'

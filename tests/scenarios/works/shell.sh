@@ -1,3 +1,4 @@
+#!/bin/bash
 # What shell scripts do all day.
 set -e
 cat <<END

@@ -1,3 +1,4 @@
+#!/bin/bash
 # ssh-keygen makes a key and signs with it.
 set -e
 ssh-keygen -q -t ed25519 -N '' -C c -f key

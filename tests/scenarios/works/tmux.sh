@@ -1,3 +1,4 @@
+#!/bin/bash
 # tmux: a server with a socket, a terminal, a shell in it.
 set -e
 export TMUX_TMPDIR=$TMPDIR

@@ -1,3 +1,4 @@
+#!/bin/bash
 # vim edits and saves, with a backup and a swap file.
 set -e
 echo hello >f
