@@ -174,9 +174,13 @@ static void tell_start(const struct session *session)
 
 	if (!session->cmdline.quiet) {
 		print_notices(&session->policy->notices);
-		for (size_t i = 0; i < session->plan->gap_count; i++)
-			fprintf(stderr, "landpen: accepted gap %s: %s\n",
-				session->plan->gaps[i].name, session->plan->gaps[i].sentence);
+		for (size_t i = 0; i < session->plan->gap_count; i++) {
+			struct lp_str line LP_CLEANUP(lp_str_clear) = {0};
+
+			if (lp_str_addf(&line, "accepted gap %s: %s", session->plan->gaps[i].name,
+				    session->plan->gaps[i].sentence) == 0)
+				print_line(line.text);
+		}
 		if (lp_tool_summary(session->policy, session->plan, &summary) == 0)
 			fprintf(stderr, "landpen: %s\n", summary.text);
 	}

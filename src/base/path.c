@@ -22,7 +22,9 @@ bool lp_path_is_under(const char *path, const char *dir)
 
 	if (len == 1 && dir[0] == '/')
 		return path[0] == '/';
-	return !strncmp(path, dir, len) && (path[len] == '/' || path[len] == '\0');
+	/* the end first: siblings share their beginning, and this is asked often */
+	return strnlen(path, len) == len && (path[len] == '/' || path[len] == '\0') &&
+		path[len - 1] == dir[len - 1] && !memcmp(path, dir, len);
 }
 
 char *lp_path_join(const char *dir, const char *name)

@@ -127,11 +127,13 @@ void lp_str_clear(struct lp_str *str)
 
 int lp_strv_own(struct lp_strv *list, char *text)
 {
-	char **grown;
+	char **grown = list->items;
+	size_t room = list->count + 1; /* with the NULL; doubled when it is a power of two */
 
 	if (!text)
 		return -ENOMEM;
-	grown = realloc(list->items, (list->count + 2) * sizeof(*grown));
+	if (list->count == 0 || (room & (room - 1)) == 0)
+		grown = realloc(list->items, 2 * room * sizeof(*grown));
 	if (!grown) {
 		free(text);
 		return -ENOMEM;

@@ -270,11 +270,18 @@ static int add_point(struct lp_plan *plan, struct points *points, const struct p
 	enum state state =
 		point->own ? STATE_WRITE : state_of(points->policy, point->path);
 	enum lp_mount_kind kind = state == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO;
+	struct stat st;
 
 	if (!strcmp(point->path, "/"))
 		return 0;
 	if (!point->exists)
 		return add_absent(plan, point, outer);
+	if (!point->is_dir && lstat(point->path, &st) == 0 && S_ISLNK(st.st_mode))
+		return outer == STATE_WRITE
+			? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
+				  "bubblewrap cannot keep the symlink %s from being replaced; put what it "
+				  "names in its place", point->path)
+			: 0;
 	if (adopt_stub(plan, point, outer) < 0)
 		return -ENOMEM;
 	if (state == outer && !point->pinned)
@@ -393,19 +400,6 @@ static int cover_proc(struct lp_plan *plan)
 	return r;
 }
 
-/* bwrap cannot start the command in a folder that is not there inside. */
-static int move_into_view(const struct lp_policy *policy, struct lp_plan *plan)
-{
-	if (state_of(policy, plan->cwd) != STATE_HIDDEN)
-		return 0;
-	if (lp_strv_addf(&plan->notices, "%s is hidden: the command starts in %s", plan->cwd,
-		    plan->project) < 0)
-		return -ENOMEM;
-	free(plan->cwd);
-	plan->cwd = strdup(plan->project);
-	return plan->cwd ? 0 : -ENOMEM;
-}
-
 /* Inside, git is told not to look at the stubs: `git stash -u` would try to remove them. */
 static int add_exclude(struct lp_plan *plan)
 {
@@ -464,8 +458,6 @@ int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_devices(plan, &points, input->terminal);
 	if (r == 0)
 		r = add_links(plan, policy);
-	if (r == 0)
-		r = move_into_view(policy, plan);
 	if (r == 0)
 		r = add_exclude(plan);
 	return r;

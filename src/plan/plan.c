@@ -147,6 +147,16 @@ static int check_accepted(const struct lp_policy *policy, struct lp_err *err)
 	return 0;
 }
 
+/* bwrap cannot start a command there, and natively it could do nothing. */
+static int check_cwd(const struct lp_policy *policy, struct lp_err *err)
+{
+	if (lp_policy_may(policy, policy->cwd, LP_ACCESS_READ).allowed)
+		return 0;
+	return lp_fail(err, EINVAL,
+		"the working directory %s is hidden by the policy: go to the project first, or open it "
+		"with --ro", policy->cwd);
+}
+
 static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 {
 	const struct lp_policy *policy = input->policy;
@@ -199,6 +209,8 @@ int lp_plan_make(
 
 	if (r == 0)
 		r = check_accepted(input->policy, err);
+	if (r == 0)
+		r = check_cwd(input->policy, err);
 	if (r == -EINVAL)
 		return r;
 	if (r == 0)

@@ -93,7 +93,7 @@ struct lp_plan {
  * does not see those. Where a program would stumble over a folder it is a file that says nothing:
  * inside .git and outside the project. The modes tell them from the user's own.
  */
-#define LP_STUB_MODE	   0555
+#define LP_STUB_MODE	   01555
 #define LP_STUB_ABOVE_MODE 01755 /* a folder that was made only to hold stubs */
 #define LP_FILE_STUB_MODE  0444
 /* What a file stub of this path holds: as little as its readers accept. */

@@ -89,6 +89,7 @@ int lp_policy_add_rule(struct lp_policy *policy, struct lp_rule *rule)
 		*rule = (struct lp_rule){0};
 		return -ENOMEM;
 	}
+	rule->path_length = strlen(rule->path);
 	grown[policy->rule_count++] = *rule;
 	*rule = (struct lp_rule){0};
 	return 0;
@@ -112,12 +113,22 @@ int lp_policy_add_env(struct lp_policy *policy, struct lp_env_rule *rule)
 	return 0;
 }
 
-/* The length of the part of path that the rule names, or 0 if it does not speak about path. */
-static size_t covered_length(const struct lp_rule *rule, const char *path)
+/* The length of the part of path (len long) that the rule names, or 0 if it does not speak of it. */
+static size_t covered_length(const struct lp_rule *rule, const char *path, size_t len)
 {
-	if (!rule->is_pattern)
-		return lp_path_is_under(path, rule->path) ? strlen(rule->path) : 0;
-	for (size_t len = strlen(path); len > 0; len--) {
+	size_t length = rule->path_length;
+
+	if (!rule->is_pattern) {
+		/* the end is looked at first: most rules differ there, and this is asked often */
+		if (length == 1)
+			return 1;
+		return length <= len && (path[length] == '/' || path[length] == '\0') &&
+				path[length - 1] == rule->path[length - 1] &&
+				!memcmp(path, rule->path, length)
+			? length
+			: 0;
+	}
+	for (; len > 0; len--) {
 		lp_autofree char *head = NULL;
 
 		if (path[len] != '\0' && path[len] != '/')
@@ -131,65 +142,70 @@ static size_t covered_length(const struct lp_rule *rule, const char *path)
 
 bool lp_rule_covers(const struct lp_rule *rule, const char *path)
 {
-	return covered_length(rule, path) > 0;
+	return covered_length(rule, path, strlen(path)) > 0;
 }
 
-/* The rule of one kind that covers most of path; its length in ret_length (0: none). */
-static const struct lp_rule *longest(const struct lp_policy *policy, enum lp_rule_kind kind,
-	const char *path, size_t *ret_length)
+/* Of each kind, the rule that covers most of a path, and how much; NULL and 0 for none. */
+struct longest {
+	const struct lp_rule *rule[LP_RULE_ALLOW_WRITE + 1];
+	size_t length[LP_RULE_ALLOW_WRITE + 1];
+};
+
+static struct longest find_longest(const struct lp_policy *policy, const char *path)
 {
-	const struct lp_rule *best = NULL;
-	size_t best_length = 0;
+	struct longest longest = {0};
+	size_t len = strlen(path);
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
-		size_t length = rule->kind == kind ? covered_length(rule, path) : 0;
+		size_t length = covered_length(rule, path, len);
 
-		if (length && length >= best_length) {
-			best = rule;
-			best_length = length;
+		if (length && length >= longest.length[rule->kind]) {
+			longest.rule[rule->kind] = rule;
+			longest.length[rule->kind] = length;
 		}
 	}
-	*ret_length = best_length;
-	return best;
+	return longest;
 }
 
-static struct lp_decision may_read(const struct lp_policy *policy, const char *path)
+static struct lp_decision may_read(const struct longest *longest)
 {
-	size_t deny_length, read_length, write_length;
-	const struct lp_rule *deny = longest(policy, LP_RULE_DENY_READ, path, &deny_length);
-	const struct lp_rule *read = longest(policy, LP_RULE_ALLOW_READ, path, &read_length);
-	const struct lp_rule *write = longest(policy, LP_RULE_ALLOW_WRITE, path, &write_length);
+	enum lp_rule_kind allow =
+		longest->length[LP_RULE_ALLOW_READ] < longest->length[LP_RULE_ALLOW_WRITE]
+		? LP_RULE_ALLOW_WRITE
+		: LP_RULE_ALLOW_READ;
 
-	if (read_length < write_length) {
-		read = write;
-		read_length = write_length;
-	}
-	if (deny && deny_length > read_length)
-		return (struct lp_decision){false, deny};
-	return (struct lp_decision){true, read};
+	if (longest->length[LP_RULE_DENY_READ] > longest->length[allow])
+		return (struct lp_decision){false, longest->rule[LP_RULE_DENY_READ]};
+	return (struct lp_decision){true, longest->rule[allow]};
 }
 
-static struct lp_decision may_write(const struct lp_policy *policy, const char *path)
+static struct lp_decision may_write(const struct longest *longest)
 {
-	size_t deny_length, read_length, write_length;
-	const struct lp_rule *deny = longest(policy, LP_RULE_DENY_WRITE, path, &deny_length);
-	const struct lp_rule *hide = longest(policy, LP_RULE_DENY_READ, path, &read_length);
-	const struct lp_rule *write = longest(policy, LP_RULE_ALLOW_WRITE, path, &write_length);
-
-	if (deny || !write)
-		return (struct lp_decision){false, deny};
-	if (hide && read_length > write_length)
-		return (struct lp_decision){false, hide};
-	return (struct lp_decision){true, write};
+	if (longest->rule[LP_RULE_DENY_WRITE] || !longest->rule[LP_RULE_ALLOW_WRITE])
+		return (struct lp_decision){false, longest->rule[LP_RULE_DENY_WRITE]};
+	if (longest->length[LP_RULE_DENY_READ] > longest->length[LP_RULE_ALLOW_WRITE])
+		return (struct lp_decision){false, longest->rule[LP_RULE_DENY_READ]};
+	return (struct lp_decision){true, longest->rule[LP_RULE_ALLOW_WRITE]};
 }
 
 struct lp_decision lp_policy_may(
 	const struct lp_policy *policy, const char *path, enum lp_access access)
 {
+	struct longest longest;
+
 	if (policy->files_disabled)
 		return (struct lp_decision){true, NULL};
-	return access == LP_ACCESS_WRITE ? may_write(policy, path) : may_read(policy, path);
+	longest = find_longest(policy, path);
+	return access == LP_ACCESS_WRITE ? may_write(&longest) : may_read(&longest);
+}
+
+/* Names differ in their first letter mostly, and fnmatch(3) is slow to find out. */
+static bool names_variable(const char *pattern, const char *name)
+{
+	if (pattern[0] != name[0] && !strchr("*?[", pattern[0]))
+		return false;
+	return !strcmp(pattern, name) || (lp_has_glob(pattern) && fnmatch(pattern, name, 0) == 0);
 }
 
 struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *name)
@@ -198,7 +214,7 @@ struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *nam
 	for (size_t i = policy->env_count; i-- > 0;) {
 		const struct lp_env_rule *rule = &policy->env[i];
 
-		if (rule->action != LP_ENV_SET && fnmatch(rule->name, name, 0) == 0)
+		if (rule->action != LP_ENV_SET && names_variable(rule->name, name))
 			return (struct lp_decision){rule->action == LP_ENV_PASS, NULL};
 	}
 	return (struct lp_decision){false, NULL};

@@ -53,6 +53,7 @@ struct lp_rule {
 	char *path, *spelled;
 	struct lp_links links;
 	struct lp_origin origin;
+	size_t path_length; /* set by lp_policy_add_rule */
 };
 
 enum lp_network {

@@ -15,9 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +66,27 @@ static int receive_plan(
 	return 0;
 }
 
+/* The command's words, one after the other, each with its NUL. */
+static int receive_command(int fd, char ***ret_argv)
+{
+	struct lp_strv words = {0};
+	struct stat st;
+	char *text;
+	int r = 0;
+
+	if (fstat(fd, &st) < 0 || st.st_size < 1)
+		return -EPROTO;
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (text == MAP_FAILED)
+		return -errno;
+	for (off_t at = 0; r == 0 && at < st.st_size; at += (off_t)strlen(text + at) + 1)
+		r = lp_strv_add(&words, text + at);
+	munmap(text, (size_t)st.st_size);
+	*ret_argv = words.items;
+	return r;
+}
+
 /* The caller's standard descriptors arrive as 4, 5 and 6; see run.c for why. */
 static int take_descriptors(int socket)
 {
@@ -78,8 +101,9 @@ static int take_descriptors(int socket)
 	/* the locks of the stubs and the TMPDIR: held for as long as the mounts are */
 	fcntl(9, F_SETFD, FD_CLOEXEC);
 	fcntl(11, F_SETFD, FD_CLOEXEC);
+	fcntl(12, F_SETFD, FD_CLOEXEC);
 	close(10); /* bwrap has read it */
-	return lp_close_from(12);
+	return lp_close_from(13);
 }
 
 static void restore_signals(uint32_t ignored, uint32_t blocked)
@@ -196,8 +220,8 @@ int lp_init_main(int argc, char **argv)
 	sigset_t chld;
 	uint32_t ignored, blocked;
 
-	if (argc < 2 || getpid() != 1 || take_descriptors(3) < 0 ||
-		receive_plan(3, &plan, &ignored, &blocked) < 0)
+	if (argc != 1 || getpid() != 1 || take_descriptors(3) < 0 ||
+		receive_plan(3, &plan, &ignored, &blocked) < 0 || receive_command(12, &argv) < 0)
 		return 125;
 	/* what a sharing process could ptrace or read: nothing; the socket is in here */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -216,7 +240,7 @@ int lp_init_main(int argc, char **argv)
 	tell(&init, LP_MESSAGE_STARTED, 0, 0);
 	init.command = fork();
 	if (init.command == 0)
-		become_command(argv + 1, ignored, blocked);
+		become_command(argv, ignored, blocked);
 	if (init.command < 0) {
 		lp_fail(&err, errno, "fork: %m");
 		return refuse(&init, &err);

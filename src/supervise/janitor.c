@@ -1,9 +1,10 @@
 /*
  * The janitor: one small process that outlives the command and removes the private TMPDIR.
  *
- * Natively the launcher becomes the command, so nobody of landpen's is left to clean up; a child of
- * the command's would be reaped by it. The janitor is therefore a grandchild, adopted by init. If
- * the launcher is about to exec, it shares its memory (CLONE_VM) until then, which saves the copy of
+ * Natively the launcher becomes the command, so nobody of landpen's is left to clean up. The janitor
+ * is a child of the command's then, but one without an exit signal, which wait(2) neither reports
+ * nor counts (only __WALL does); it outlives the command and is reaped by init. If the launcher is
+ * about to exec, it shares its memory (CLONE_VM) until then, which saves the copy of
  * the page tables; it makes only system calls that cannot fail meanwhile and no library state.
  */
 #include "supervise/supervise.h"
@@ -23,29 +24,24 @@
 
 /* Room for lp_remove_tree's recursion; pages that are not touched cost nothing. */
 #define JANITOR_STACK ((size_t)1024 * 1024)
-#define STARTER_STACK ((size_t)16 * 1024)
 
 static char janitor_stack[JANITOR_STACK] __attribute__((aligned(64)));
-static char starter_stack[STARTER_STACK] __attribute__((aligned(64)));
 
 struct duty {
 	const struct lp_plan *plan;
-	bool shared;
 	int pidfd, lock_fd;
-	pid_t started;
 };
 
 static int keep_house(void *argument)
 {
 	struct duty *duty = argument;
+	/* out of the way first: either may have the number of the other's place */
+	int pidfd = fcntl(duty->pidfd, F_DUPFD, 5), lock_fd = fcntl(duty->lock_fd, F_DUPFD, 5);
 	struct pollfd launcher = {.fd = 3, .events = POLLIN};
 	int tmpdir;
-	sigset_t all;
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
 	setsid();
-	if (chdir("/") < 0 || (duty->lock_fd != 4 && dup3(duty->lock_fd, 4, 0) < 0))
+	if (chdir("/") < 0 || dup2(pidfd, 3) < 0 || dup2(lock_fd, 4) < 0)
 		_exit(1);
 	lp_close_from(5);
 	close(0);
@@ -63,39 +59,24 @@ static int keep_house(void *argument)
 	_exit(0);
 }
 
-static int start_janitor(void *argument)
-{
-	struct duty *duty = argument;
-
-	/* 3 and 4 are its descriptors whatever numbers they had; this table is a copy */
-	if (duty->lock_fd == 3) {
-		duty->lock_fd = dup(duty->lock_fd);
-		if (duty->lock_fd < 0)
-			_exit(1);
-	}
-	if (duty->pidfd != 3 && dup3(duty->pidfd, 3, 0) < 0)
-		_exit(1);
-	duty->started = clone(keep_house, janitor_stack + JANITOR_STACK,
-		duty->shared ? CLONE_VM : 0, duty);
-	_exit(duty->started < 0);
-}
-
 int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err)
 {
 	static struct duty duty; /* outlives this frame: the janitor reads it */
-	int status = 0;
+	sigset_t all, callers;
 	pid_t pid;
 
-	duty = (struct duty){plan, shared, lp_pidfd_open(getpid()), lock_fd, 0};
+	duty = (struct duty){plan, lp_pidfd_open(getpid()), lock_fd};
 	if (duty.pidfd < 0)
 		return lp_fail(err, -duty.pidfd,
 			"starting the janitor: %m (Linux 5.3 is needed)");
-	pid = clone(start_janitor, starter_stack + STARTER_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD,
-		&duty);
+	/* inherited: until it has its own session, the terminal's signals are for it as well */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &callers);
+	pid = clone(keep_house, janitor_stack + JANITOR_STACK, shared ? CLONE_VM : 0, &duty);
+	sigprocmask(SIG_SETMASK, &callers, NULL);
 	if (pid < 0)
 		return lp_fail(err, errno, "starting the janitor: %m");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	/* The janitor has a copy of the descriptors already. */
 	close(duty.pidfd);
-	return status ? lp_fail(err, EAGAIN, "starting the janitor: %m") : 0;
+	return 0;
 }

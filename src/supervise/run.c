@@ -37,7 +37,7 @@ struct run {
 	const struct lp_plan *plan;
 	char *const *argv;
 	int socket, inner_socket, errors, error_pipe, args_fd, self_fd, signals, project_lock,
-		tmpdir_lock, exclude_fd;
+		tmpdir_lock, exclude_fd, command_fd;
 	uint32_t ignored, blocked;
 	int stops;
 	pid_t bwrap;
@@ -91,6 +91,22 @@ static uint32_t blocked_signals(void)
 	return blocked;
 }
 
+/* bwrap takes 9,000 arguments at most: the command goes past it, its words NUL-terminated. */
+static int fill_command(struct run *run, struct lp_err *err)
+{
+	struct lp_str words LP_CLEANUP(lp_str_clear) = {0};
+	int r = 0;
+
+	for (char *const *word = run->argv; r == 0 && *word; word++)
+		r = lp_str_add_bytes(&words, *word, strlen(*word) + 1);
+	run->command_fd = memfd_create("landpen-command", MFD_CLOEXEC);
+	if (r == 0 && run->command_fd >= 0)
+		r = lp_write_all(run->command_fd, words.text, words.len);
+	if (r < 0 || run->command_fd < 0 || lseek(run->command_fd, 0, SEEK_SET) < 0)
+		return lp_fail(err, r < 0 ? -r : errno, "preparing bubblewrap: %m");
+	return 0;
+}
+
 static int open_channels(struct run *run, struct lp_err *err)
 {
 	int pair[2], errors[2];
@@ -108,6 +124,8 @@ static int open_channels(struct run *run, struct lp_err *err)
 	run->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (run->args_fd < 0 || run->self_fd < 0)
 		return lp_fail(err, errno, "preparing bubblewrap: %m");
+	if (fill_command(run, err) < 0)
+		return -EIO;
 	return run->plan->exclude ? fill_exclude(run, err) : 0;
 }
 
@@ -129,11 +147,7 @@ static int inner_arguments(const struct run *run, struct lp_strv *ret_arguments)
 {
 	int r = lp_bwrap_arguments(run->plan, run->args_fd, 7, 10, ret_arguments);
 
-	if (r == 0)
-		r = lp_strv_add(ret_arguments, "/proc/self/fd/8");
-	for (char *const *word = run->argv; r == 0 && *word; word++)
-		r = lp_strv_add(ret_arguments, *word);
-	return r;
+	return r < 0 ? r : lp_strv_add(ret_arguments, LP_INIT_NAME);
 }
 
 /* Moves a descriptor to its number for the child; *fd is CLOEXEC, the copy is not. */
@@ -147,12 +161,14 @@ static void place(int fd, int number)
  * In the child. bwrap keeps its standard descriptors open until the pen is empty, so it gets none
  * of the caller's: those travel as 4, 5 and 6 to init, which puts them in their places. 3: init's
  * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs,
- * 10: the content of git's exclude file, 11: the lock of the TMPDIR.
+ * 10: the content of git's exclude file, 11: the lock of the TMPDIR, 12: the
+ * words of the command.
  */
 static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 {
 	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
-		run->project_lock, run->exclude_fd, run->tmpdir_lock};
+		run->project_lock, run->exclude_fd, run->tmpdir_lock,
+		run->command_fd};
 	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
@@ -164,7 +180,7 @@ static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 	dup2(errors, 2);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
 		place(copies[i], 3 + (int)i);
-	lp_close_from(12);
+	lp_close_from(13);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
 		signal(passed_on[i], SIG_IGN); /* bwrap must outlive Ctrl-C */
 	sigprocmask(SIG_SETMASK, &run->caller_mask, NULL);

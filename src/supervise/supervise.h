@@ -32,8 +32,9 @@ void lp_leftovers_remove(const struct lp_plan *plan);
 
 /*
  * Starts a process that waits for this one to end, whatever program it is by then, and for the last
- * holder of lock_fd (the TMPDIR's), and calls lp_leftovers_remove. It is no child of this process and holds none of its descriptors but
- * lock_fd. shared: it may use this process's memory, which is about to exec.
+ * holder of lock_fd (the TMPDIR's), and calls lp_leftovers_remove. It is a child without an exit
+ * signal, which wait(2) does not see, and holds none of the caller's descriptors but lock_fd.
+ * shared: it may use this process's memory, which is about to exec.
  */
 int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err);
 

@@ -110,6 +110,8 @@ class Pen:
 
     def start(self, *argv, shell=False, ignore=(), block=(), **words):
         """Runs argv in the pen as the leader of a new terminal's session, or a shell outside."""
+        if self.master is not None:
+            self.hang_up()
         line = list(argv) if shell else self.command(*argv, **words)
         self.master, slave = os.openpty()
         self.size(24, 80)
@@ -502,6 +504,21 @@ def kill_leaves_nothing(pen):
     pen.dies(signal.SIGKILL).gone()
 
 
+@test("what a run leaves when all of landpen is killed, the next one clears away and does not trip over")
+def kill_everything(pen):
+    pen.start(*bash(pen, "exec -a $0 sleep 60")).asleep()
+    for pid, _, _ in processes(pen.marker):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    pen.wait()
+    until(lambda: not processes(pen.marker), "the end of all")
+    pen.status = None
+    pen.start(*bash(pen, "ls -A; exit 12")).exits(12)
+    until(lambda: not os.listdir(pen.project), f"a clean project, not {os.listdir(pen.project)}")
+
+
 @test("SIGSTOP and SIGCONT to the job stop it and let it go on")
 def stop_and_go_on(pen):
     pen.start(*bash(pen, "echo ready; n=0; while :; do sleep 0.05; done")).expect("ready")
@@ -667,6 +684,12 @@ def worker(user, tests, programs, base, report):
     os._exit(0)
 
 
+def patiently(*line):
+    """useradd and userdel lock /etc/passwd, and do not wait for each other."""
+    until(lambda: subprocess.run(line, stderr=subprocess.DEVNULL, check=False).returncode == 0,
+          " ".join(line))
+
+
 def build_programs(base):
     landpen = os.environ.get("LANDPEN", HERE + "/../../build/landpen")
     probe = os.environ.get("PROBE")
@@ -738,7 +761,7 @@ def main():
         programs = build_programs(base)
         if is_root and "user" in users:
             account = f"lpterminal{os.getpid()}"
-            subprocess.run(["useradd", "-M", "-s", "/bin/bash", account], check=True)
+            patiently("useradd", "-M", "-s", "/bin/bash", account)
             users["user"] = account
         names = {number: (entry, backend, who) for number, entry, backend, who in plan}
         told = 1
@@ -753,14 +776,14 @@ def main():
             tell(number, *names[number], troubles[number])
     finally:
         if account:
-            subprocess.run(["userdel", account], stderr=subprocess.DEVNULL, check=False)
+            patiently("userdel", account)
         shutil.rmtree(base, ignore_errors=True)
     failed = sum(1 for trouble in troubles.values() if trouble)
     if skipped:
         strict = os.environ.get("LANDPEN_NO_SKIP") == "1"
         print(f"{'not ' * strict}ok {len(plan) + 1} # SKIP everything as root: the caller is not root")
         failed += strict
-    print(f"{len(troubles) - failed} passed, {failed} failed, {int(skipped)} skipped")
+    print(f"# {len(troubles) - failed} passed, {failed} failed, {int(skipped)} skipped")
     sys.exit(1 if failed else 0)
 
 

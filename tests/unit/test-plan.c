@@ -76,6 +76,7 @@ static void test_read_only_by_abi(void **state)
 	(void)state;
 	add(policy, LP_RULE_DENY_READ, "/", true);
 	add(policy, LP_RULE_ALLOW_READ, "/usr", true);
+	add(policy, LP_RULE_ALLOW_READ, "/srv", true);
 	for (int abi = 0; abi <= 11; abi++) {
 		struct lp_plan *plan = plan_with(policy, abi, "yes", LP_BACKEND_WISH_LANDLOCK);
 
