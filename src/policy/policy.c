@@ -97,9 +97,11 @@ int lp_policy_add_rule(struct lp_policy *policy, struct lp_rule *rule)
 
 int lp_policy_add_env(struct lp_policy *policy, struct lp_env_rule *rule)
 {
-	struct lp_env_rule *grown =
-		realloc(policy->env, (policy->env_count + 1) * sizeof(*grown));
+	struct lp_env_rule *grown = policy->env;
+	size_t count = policy->env_count;
 
+	if ((count & (count - 1)) == 0)
+		grown = realloc(grown, (count ? 2 * count : 1) * sizeof(*grown));
 	if (grown)
 		policy->env = grown;
 	if (!grown || !rule->name || !rule->origin.key ||

@@ -90,8 +90,18 @@ static const char *skip(const char *at)
 	return at + strspn(at, " \t\r\n,:");
 }
 
-/* The value of the top level's "when", or NULL. */
-static const char *find_when(const char *path)
+/* A list of strings that is wanted at every start, without parsing the text for it. */
+struct wanted {
+	const char *key; /* with its quotes */
+	int depth;	 /* 1: of the top level */
+};
+
+static const struct wanted wanted[] = {{"\"when\"", 1}, {"\"pass\"", 2}};
+
+#define WANTED (sizeof(wanted) / sizeof(wanted[0]))
+
+/* The value of a wanted key, or NULL. */
+static const char *find_list(const struct wanted *list, const char *path)
 {
 	int depth = 0;
 
@@ -107,32 +117,32 @@ static const char *find_when(const char *path)
 			continue;
 		}
 		at = string_end(at, path);
-		if (depth == 1 && !strncmp(start, "\"when\"", 6) &&
+		if (depth == list->depth && !strncmp(start, list->key, strlen(list->key)) &&
 			*(at + strspn(at, " \t")) == ':')
 			return skip(at);
 	}
 	return NULL;
 }
 
-static bool put_when(FILE *out, const char *path, size_t index)
+static bool put_list(FILE *out, const char *path, size_t number, size_t index)
 {
-	const char *at = find_when(path);
+	const char *at = find_list(&wanted[number], path);
 
 	if (!at)
 		return false;
 	if (*at != '[')
-		die("has a \"when\" that is no list", path);
-	fprintf(out, "static const char *const when_%zu[] = {", index);
+		die("has something else where a list is wanted", path);
+	fprintf(out, "static const char *const list_%zu_%zu[] = {", number, index);
 	for (at = skip(at + 1); *at == '"'; at = skip(at)) {
 		const char *end = string_end(at, path);
 
 		if (memchr(at, '\\', (size_t)(end - at)))
-			die("has a \"when\" with an escape", path);
+			die("has an escape in a list that is wanted plain", path);
 		fprintf(out, "%.*s, ", (int)(end - at), at);
 		at = end;
 	}
 	if (*at != ']')
-		die("has a \"when\" that is no list of strings", path);
+		die("has something else where a list of strings is wanted", path);
 	fputs("NULL};\n\n", out);
 	return true;
 }
@@ -140,10 +150,10 @@ static bool put_when(FILE *out, const char *path, size_t index)
 int main(int argc, char **argv)
 {
 	size_t count = argc > 2 ? (size_t)argc - 2 : 0;
-	bool *when = calloc(count + 1, sizeof(*when));
+	bool *found = calloc(count + 1, WANTED * sizeof(*found));
 	FILE *out;
 
-	if (count == 0 || !when)
+	if (count == 0 || !found)
 		die("usage: embed OUT.c FILE.json...", "arguments");
 	qsort(argv + 2, count, sizeof(*argv), by_name);
 	out = fopen(argv[1], "w");
@@ -155,7 +165,8 @@ int main(int argc, char **argv)
 		fprintf(out, "static const char text_%zu[] =\n", i);
 		put_text(out);
 		fputs(";\n\n", out);
-		when[i] = put_when(out, argv[i + 2], i);
+		for (size_t j = 0; j < WANTED; j++)
+			found[i * WANTED + j] = put_list(out, argv[i + 2], j, i);
 	}
 	fputs("const struct lp_ruleset lp_ruleset_data[] = {\n", out);
 	for (size_t i = 0; i < count; i++) {
@@ -163,9 +174,11 @@ int main(int argc, char **argv)
 		const char *name = name_of(argv[i + 2], &len);
 
 		fprintf(out, "\t{\"%.*s\", text_%zu, sizeof(text_%zu) - 1, ", len, name, i, i);
-		fprintf(out, when[i] ? "when_%zu},\n" : "NULL},\n", i);
+		for (size_t j = 0; j < WANTED; j++)
+			fprintf(out, found[i * WANTED + j] ? "list_%zu_%zu, " : "NULL, ", j, i);
+		fputs("},\n", out);
 	}
-	fputs("\t{NULL, NULL, 0, NULL},\n};\n\nconst char *const lp_ruleset_names[] = {", out);
+	fputs("\t{NULL, NULL, 0, NULL, NULL},\n};\n\nconst char *const lp_ruleset_names[] = {", out);
 	for (size_t i = 0; i < count; i++) {
 		int len;
 		const char *name = name_of(argv[i + 2], &len);
@@ -173,7 +186,7 @@ int main(int argc, char **argv)
 		fprintf(out, "\"%.*s\", ", len, name);
 	}
 	fputs("NULL};\n", out);
-	free(when);
+	free(found);
 	if (fclose(out) != 0)
 		die("cannot be written", argv[1]);
 	return 0;

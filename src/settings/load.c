@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #define DEFAULT_DEPTH 3 /* mandatoryDenySearchDepth, as in srt */
@@ -107,29 +108,23 @@ static int find_project(struct lp_load *load, struct lp_err *err)
  */
 static int pass_environment(struct lp_load *load)
 {
-	const struct lp_source *source = load->builtin;
-	json_t *base, *entry;
-	size_t i;
+	const struct lp_ruleset *base = lp_ruleset_find("base");
 	int r = 0;
 
 	if (load->has_rulesets)
 		return 0;
-	for (i = 0; i < load->text_count; i++)
+	for (size_t i = 0; i < load->text_count; i++)
 		if (load->texts[i].source->layer == LP_LAYER_USER &&
 			json_object_get(
 				json_object_get(load->texts[i].json, "environment"), "pass"))
 			return 0;
-	base = json_loads(lp_settings_ruleset_text("base"), 0, NULL);
-	json_array_foreach(json_object_get(json_object_get(base, "environment"), "pass"), i, entry)
-	{
+	for (const char *const *name = base ? base->pass : NULL; r == 0 && name && *name; name++) {
 		struct lp_env_rule rule = {.action = LP_ENV_PASS,
-			.name = strdup(json_string_value(entry)),
-			.origin = {source, strdup("ruleset base, environment.pass")}};
+			.name = strdup(*name),
+			.origin = {load->builtin, strdup("environment.pass of ruleset base")}};
 
-		if (r == 0)
-			r = lp_policy_add_env(load->policy, &rule);
+		r = lp_policy_add_env(load->policy, &rule);
 	}
-	json_decref(base);
 	return r;
 }
 
@@ -285,6 +280,11 @@ int lp_settings_load(
 	struct lp_err scratch = {0};
 	int r;
 
+	unsigned seed = 0;
+
+	/* jansson would open /dev/urandom for this; its tables meet hostile keys */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
+		json_object_seed(seed | 1);
 	if (!err)
 		err = &scratch;
 	err->text[0] = '\0';

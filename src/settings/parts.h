@@ -131,7 +131,8 @@ int lp_rules_settle_ties(struct lp_policy *policy, size_t first);
 struct lp_ruleset {
 	const char *name, *text;
 	size_t len;
-	const char *const *when; /* NULL-terminated; NULL where the text has no "when" */
+	/* NULL-terminated; NULL where the text has no "when", no environment.pass */
+	const char *const *when, *const *pass;
 };
 
 extern const struct lp_ruleset lp_ruleset_data[]; /* ends with a row without a name */

@@ -24,6 +24,7 @@
 		name, text, sizeof(text) - 1, __VA_ARGS__ \
 	}
 
+static const char *const base_pass[] = {"PATH", "LC_*", NULL};
 static const char *const chain_when[] = {"/does/not/exist", "~/.chain", NULL};
 
 /* These stand in for the shipped ones, so that the tests do not change with them. */
@@ -38,7 +39,7 @@ const struct lp_ruleset lp_ruleset_data[] = {
 		"\"allowRead\":[\"~/.tool\",\n\"~/.conf\"]},\n"
 		"\"environment\":{\"pass\":[\"PATH\",\"LC_*\"]},\n"
 		"\"limits\":{\"openFiles\":100,\"core\":0}}",
-		NULL),
+		NULL, base_pass),
 	RULESET("chain",
 		"{\"when\":[\"/does/not/exist\",\"~/.chain\"],"
 		"\"filesystem\":{\"allowWrite\":[\"~/.chain/cache\"]}}",
@@ -46,7 +47,7 @@ const struct lp_ruleset lp_ruleset_data[] = {
 	RULESET("loop-a", "{\"extends\":[\"loop-b\"]}", NULL),
 	RULESET("loop-b", "{\"extends\":[\"loop-a\"]}", NULL),
 	RULESET("piece", "{\"environment\":{\"pass\":[\"DISPLAY\"]}}", NULL),
-	{NULL, NULL, 0, NULL},
+	{NULL, NULL, 0, NULL, NULL},
 };
 
 const char *const lp_ruleset_names[] = {
