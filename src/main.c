@@ -23,7 +23,7 @@
 #include "supervise/supervise.h"
 #include "tools/tools.h"
 
-#define EXIT_REFUSED 125
+#define EXIT_REFUSED  125
 #define MAX_ABILITIES ((size_t)64 * 1024)
 
 extern char **environ;
@@ -39,7 +39,8 @@ struct session {
 	struct lp_err err;
 };
 
-/* One line on stderr. Paths in it may be hostile; where they were escaped before, once is enough. */
+/* One line on stderr. Paths in it may be hostile; where they were escaped before, once is enough.
+ */
 static void print_line(const char *line)
 {
 	struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
@@ -72,8 +73,8 @@ static int find_place(struct session *session)
 {
 	session->home = lp_settings_home();
 	if (!session->home)
-		return lp_fail(&session->err, ENOENT,
-			"no home directory: set HOME to an absolute path");
+		return lp_fail(
+			&session->err, ENOENT, "no home directory: set HOME to an absolute path");
 	session->cwd = getcwd(NULL, 0);
 	if (!session->cwd || session->cwd[0] != '/')
 		return lp_fail(&session->err, session->cwd ? ENOENT : errno,
@@ -212,8 +213,7 @@ static int run_native(struct session *session, int lock)
 		return refuse(session);
 	if (lp_confine_landlock(session->plan, &session->err) < 0)
 		return refuse(session);
-	code = lp_confine_exec(
-		session->command, session->plan->environment.items, &session->err);
+	code = lp_confine_exec(session->command, session->plan->environment.items, &session->err);
 	refuse(session);
 	return code;
 }
@@ -223,8 +223,8 @@ static int run_bwrap(struct session *session, int lock)
 	struct lp_outcome outcome = {.code = EXIT_REFUSED};
 
 	if (lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
-		lp_supervise_bwrap(
-			session->plan, lock, session->command, &outcome, &session->err) < 0)
+		lp_supervise_bwrap(session->plan, lock, session->command, &outcome, &session->err) <
+			0)
 		return refuse(session);
 	return end_as(&outcome);
 }

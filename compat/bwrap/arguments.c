@@ -112,8 +112,8 @@ static int add_sealing(struct lp_str *args, const struct lp_plan *plan)
 	return r;
 }
 
-int lp_bwrap_arguments(const struct lp_plan *plan, int args_fd, int args_number,
-	int exclude_number, struct lp_strv *ret_arguments)
+int lp_bwrap_arguments(const struct lp_plan *plan, int args_fd, int args_number, int exclude_number,
+	struct lp_strv *ret_arguments)
 {
 	char number[16];
 	struct lp_str args LP_CLEANUP(lp_str_clear) = {0};

@@ -14,8 +14,8 @@
  * bubblewrap will find it as the descriptor args_number, and plan->exclude's new content as
  * exclude_number. 0 or -errno.
  */
-int lp_bwrap_arguments(const struct lp_plan *plan, int args_fd, int args_number,
-	int exclude_number, struct lp_strv *ret_arguments);
+int lp_bwrap_arguments(const struct lp_plan *plan, int args_fd, int args_number, int exclude_number,
+	struct lp_strv *ret_arguments);
 
 /*
  * Whether bubblewrap works here, by running /bin/true in it with the namespaces and mounts that

@@ -14,9 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NR_LANDLOCK_CREATE	  444
+#define NR_LANDLOCK_CREATE        444
 #define SECCOMP_GET_ACTION_AVAIL_ 2
-#define SECCOMP_RET_ERRNO_	  0x00050000U
+#define SECCOMP_RET_ERRNO_        0x00050000U
 
 void lp_abilities_probe(struct lp_abilities *ret_abilities)
 {
@@ -30,9 +30,8 @@ void lp_abilities_probe(struct lp_abilities *ret_abilities)
 		r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
 		found.landlock_errata = r > 0 ? (unsigned)r : 0;
 	}
-	found.seccomp_filter =
-		syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
-		prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
+			       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 	found.root = geteuid() == 0;
 	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
 		found.bwrap = LP_PROBE_NO;
@@ -49,7 +48,7 @@ static bool root_owned(const char *dir, const char *path)
 	if (stat(dir, &st) < 0 || st.st_uid != 0 || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
 		return false;
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
-		!(st.st_mode & 022) && access(path, X_OK) == 0;
+	       !(st.st_mode & 022) && access(path, X_OK) == 0;
 }
 
 bool lp_bwrap_find(char *ret_path, size_t size)
@@ -94,9 +93,9 @@ static bool read_one(const char *key, const char *value, struct lp_abilities *ab
 	else if (!strcmp(key, "bwrap_why"))
 		snprintf(abilities->bwrap_why, sizeof(abilities->bwrap_why), "%s", value);
 	else if (!strcmp(key, "bwrap"))
-		abilities->bwrap = !strcmp(value, "yes") ? LP_PROBE_YES
-			: !strcmp(value, "no")		 ? LP_PROBE_NO
-							 : LP_PROBE_UNKNOWN;
+		abilities->bwrap = !strcmp(value, "yes")  ? LP_PROBE_YES
+				   : !strcmp(value, "no") ? LP_PROBE_NO
+							  : LP_PROBE_UNKNOWN;
 	else
 		return false;
 	return true;
@@ -121,8 +120,8 @@ int lp_abilities_read(const char *text, struct lp_abilities *ret_abilities, stru
 			row[len] = '\0';
 			sscanf(row, "%63s %511[^\n]", key, value);
 			if (!read_one(key, value, &read))
-				return lp_fail(err, EINVAL, "abilities, line %u: no ability is called '%s'",
-					line, key);
+				return lp_fail(err, EINVAL,
+					"abilities, line %u: no ability is called '%s'", line, key);
 		}
 		text += len + (text[len] == '\n');
 	}

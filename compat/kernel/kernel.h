@@ -18,35 +18,35 @@
 
 #define LP_LL_RULE_PATH_BENEATH 1
 
-#define LP_FS_EXECUTE	   (1ULL << 0)
+#define LP_FS_EXECUTE      (1ULL << 0)
 #define LP_FS_WRITE_FILE   (1ULL << 1)
-#define LP_FS_READ_FILE	   (1ULL << 2)
-#define LP_FS_READ_DIR	   (1ULL << 3)
+#define LP_FS_READ_FILE    (1ULL << 2)
+#define LP_FS_READ_DIR     (1ULL << 3)
 #define LP_FS_REMOVE_DIR   (1ULL << 4)
 #define LP_FS_REMOVE_FILE  (1ULL << 5)
-#define LP_FS_MAKE_CHAR	   (1ULL << 6)
-#define LP_FS_MAKE_DIR	   (1ULL << 7)
-#define LP_FS_MAKE_REG	   (1ULL << 8)
-#define LP_FS_MAKE_SOCK	   (1ULL << 9)
-#define LP_FS_MAKE_FIFO	   (1ULL << 10)
+#define LP_FS_MAKE_CHAR    (1ULL << 6)
+#define LP_FS_MAKE_DIR     (1ULL << 7)
+#define LP_FS_MAKE_REG     (1ULL << 8)
+#define LP_FS_MAKE_SOCK    (1ULL << 9)
+#define LP_FS_MAKE_FIFO    (1ULL << 10)
 #define LP_FS_MAKE_BLOCK   (1ULL << 11)
-#define LP_FS_MAKE_SYM	   (1ULL << 12)
-#define LP_FS_REFER	   (1ULL << 13) /* ABI 2 */
-#define LP_FS_TRUNCATE	   (1ULL << 14) /* ABI 3 */
-#define LP_FS_IOCTL_DEV	   (1ULL << 15) /* ABI 5 */
+#define LP_FS_MAKE_SYM     (1ULL << 12)
+#define LP_FS_REFER        (1ULL << 13) /* ABI 2 */
+#define LP_FS_TRUNCATE     (1ULL << 14) /* ABI 3 */
+#define LP_FS_IOCTL_DEV    (1ULL << 15) /* ABI 5 */
 #define LP_FS_RESOLVE_UNIX (1ULL << 16) /* ABI 9 */
 
-#define LP_NET_BIND_TCP		(1ULL << 0) /* ABI 4 */
-#define LP_NET_CONNECT_TCP	(1ULL << 1) /* ABI 4 */
-#define LP_NET_BIND_UDP		(1ULL << 2) /* ABI 10 */
+#define LP_NET_BIND_TCP         (1ULL << 0) /* ABI 4 */
+#define LP_NET_CONNECT_TCP      (1ULL << 1) /* ABI 4 */
+#define LP_NET_BIND_UDP         (1ULL << 2) /* ABI 10 */
 #define LP_NET_CONNECT_SEND_UDP (1ULL << 3) /* ABI 10 */
 
 #define LP_SCOPE_ABSTRACT_UNIX (1ULL << 0) /* ABI 6 */
-#define LP_SCOPE_SIGNAL	       (1ULL << 1) /* ABI 6 */
+#define LP_SCOPE_SIGNAL        (1ULL << 1) /* ABI 6 */
 
 /* The rights a rule may give for something that is not a directory (else EINVAL). */
-#define LP_FS_FILE_RIGHTS                                                                          \
-	(LP_FS_EXECUTE | LP_FS_WRITE_FILE | LP_FS_READ_FILE | LP_FS_TRUNCATE | LP_FS_IOCTL_DEV |   \
+#define LP_FS_FILE_RIGHTS                                                                        \
+	(LP_FS_EXECUTE | LP_FS_WRITE_FILE | LP_FS_READ_FILE | LP_FS_TRUNCATE | LP_FS_IOCTL_DEV | \
 		LP_FS_RESOLVE_UNIX)
 
 /* struct landlock_ruleset_attr as of ABI 6; the kernel takes the leading part it knows. */
@@ -90,7 +90,7 @@ struct lp_abilities {
 	int landlock_abi; /* 0: none */
 	unsigned landlock_errata;
 	bool seccomp_filter;
-	bool root;	    /* effective uid 0 */
+	bool root;           /* effective uid 0 */
 	enum lp_probe bwrap; /* by running it */
 	char bwrap_path[256];
 	char bwrap_why[512]; /* the first line it printed when it failed */

@@ -19,9 +19,9 @@
 #define NR_LANDLOCK_CREATE   444
 #define NR_LANDLOCK_ADD_RULE 445
 #define NR_LANDLOCK_RESTRICT 446
-#define NR_PIDFD_OPEN	     434
-#define NR_CLOSE_RANGE	     436
-#define NR_OPENAT2	     437
+#define NR_PIDFD_OPEN        434
+#define NR_CLOSE_RANGE       436
+#define NR_OPENAT2           437
 
 #define RESOLVE_NO_SYMLINKS_ 0x04
 
@@ -44,8 +44,7 @@ int lp_landlock_add_path(int ruleset, int path_fd, uint64_t access)
 		int32_t parent_fd;
 	} __attribute__((packed)) beneath = {access, path_fd};
 
-	return result(syscall(
-		NR_LANDLOCK_ADD_RULE, ruleset, LP_LL_RULE_PATH_BENEATH, &beneath, 0));
+	return result(syscall(NR_LANDLOCK_ADD_RULE, ruleset, LP_LL_RULE_PATH_BENEATH, &beneath, 0));
 }
 
 int lp_landlock_restrict(int ruleset, uint32_t flags)

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 
 #define FIRST_CHUNK ((size_t)192 * 1024)
-#define CHUNK	    ((size_t)1024 * 1024)
+#define CHUNK       ((size_t)1024 * 1024)
 #define ALIGNMENT   ((size_t)16)
 
 /* In front of each block. */

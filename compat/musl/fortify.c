@@ -13,8 +13,7 @@ int __vsnprintf_chk(
 	char *text, size_t max, int flag, size_t size, const char *format, va_list args);
 char *__strncpy_chk(char *to, const char *from, size_t count, size_t size);
 
-int __vsnprintf_chk(
-	char *text, size_t max, int flag, size_t size, const char *format, va_list args)
+int __vsnprintf_chk(char *text, size_t max, int flag, size_t size, const char *format, va_list args)
 {
 	(void)flag;
 	if (size < max)

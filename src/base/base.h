@@ -33,20 +33,20 @@ void lp_err_prefix(struct lp_err *err, const char *format, ...)
 
 #define LP_CLEANUP(function) __attribute__((cleanup(function)))
 
-#define LP_TAKE(pointer)                                                                           \
-	({                                                                                         \
-		__typeof__(pointer) *lp_taken_from_ = &(pointer);                                  \
-		__typeof__(pointer) lp_taken_ = *lp_taken_from_;                                   \
-		*lp_taken_from_ = NULL;                                                            \
-		lp_taken_;                                                                         \
+#define LP_TAKE(pointer)                                          \
+	({                                                        \
+		__typeof__(pointer) *lp_taken_from_ = &(pointer); \
+		__typeof__(pointer) lp_taken_ = *lp_taken_from_;  \
+		*lp_taken_from_ = NULL;                           \
+		lp_taken_;                                        \
 	})
 
-#define LP_TAKE_FD(fd)                                                                             \
-	({                                                                                         \
-		int *lp_taken_from_ = &(fd);                                                       \
-		int lp_taken_ = *lp_taken_from_;                                                   \
-		*lp_taken_from_ = -1;                                                              \
-		lp_taken_;                                                                         \
+#define LP_TAKE_FD(fd)                           \
+	({                                       \
+		int *lp_taken_from_ = &(fd);     \
+		int lp_taken_ = *lp_taken_from_; \
+		*lp_taken_from_ = -1;            \
+		lp_taken_;                       \
 	})
 
 #define LP_ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -79,9 +79,9 @@ struct lp_strv {
 	size_t count;
 };
 
-#define lp_strv_foreach(item, list)                                                                \
-	for (char **lp_it_ = (list)->items, *item;                                                 \
-		lp_it_ && lp_it_ < (list)->items + (list)->count && ((item = *lp_it_), 1);         \
+#define lp_strv_foreach(item, list)                                                        \
+	for (char **lp_it_ = (list)->items, *item;                                         \
+		lp_it_ && lp_it_ < (list)->items + (list)->count && ((item = *lp_it_), 1); \
 		lp_it_++)
 
 /* Each copies text; 0 or -ENOMEM. _own takes the allocated string, and frees it on failure. */

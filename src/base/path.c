@@ -24,14 +24,15 @@ bool lp_path_is_under(const char *path, const char *dir)
 		return path[0] == '/';
 	/* the end first: siblings share their beginning, and this is asked often */
 	return strnlen(path, len) == len && (path[len] == '/' || path[len] == '\0') &&
-		path[len - 1] == dir[len - 1] && !memcmp(path, dir, len);
+	       path[len - 1] == dir[len - 1] && !memcmp(path, dir, len);
 }
 
 char *lp_path_join(const char *dir, const char *name)
 {
 	struct lp_str str = {0};
 
-	if (lp_str_add(&str, dir) < 0 || (dir[strlen(dir) - 1] != '/' && lp_str_add(&str, "/") < 0) ||
+	if (lp_str_add(&str, dir) < 0 ||
+		(dir[strlen(dir) - 1] != '/' && lp_str_add(&str, "/") < 0) ||
 		lp_str_add(&str, name) < 0)
 		lp_str_clear(&str);
 	return str.text;

@@ -113,28 +113,28 @@ static const struct {
 	uint32_t request;
 	unsigned opened_by;
 } closed_ioctls[] = {
-	{0x5412, 0},			     /* TIOCSTI: types into the terminal */
-	{0x541c, 0},			     /* TIOCLINUX: pastes into the console */
-	{0x541d, 0},			     /* TIOCCONS */
-	{0x5423, 0},			     /* TIOCSETD */
-	{0x4b3a, 0},			     /* KDSETMODE */
-	{0x4b45, 0},			     /* KDSKBMODE */
-	{0x4b47, 0},			     /* KDSKBENT */
-	{0x4b49, 0},			     /* KDSKBSENT */
-	{0x4b4b, 0},			     /* KDSKBDIACR */
-	{0x4b4d, 0},			     /* KDSETKEYCODE */
-	{0x4bfb, 0},			     /* KDSKBDIACRUC */
-	{0x4b61, 0},			     /* PIO_FONT */
-	{0x4b6c, 0},			     /* PIO_FONTX */
-	{0x4b72, 0},			     /* KDFONTOP */
-	{0x40086602, LP_FILTER_METADATA},    /* FS_IOC_SETFLAGS */
-	{0x40047602, LP_FILTER_METADATA},    /* FS_IOC_SETVERSION */
-	{0x401c5820, LP_FILTER_METADATA},    /* FS_IOC_FSSETXATTR */
+	{0x5412, 0},                      /* TIOCSTI: types into the terminal */
+	{0x541c, 0},                      /* TIOCLINUX: pastes into the console */
+	{0x541d, 0},                      /* TIOCCONS */
+	{0x5423, 0},                      /* TIOCSETD */
+	{0x4b3a, 0},                      /* KDSETMODE */
+	{0x4b45, 0},                      /* KDSKBMODE */
+	{0x4b47, 0},                      /* KDSKBENT */
+	{0x4b49, 0},                      /* KDSKBSENT */
+	{0x4b4b, 0},                      /* KDSKBDIACR */
+	{0x4b4d, 0},                      /* KDSETKEYCODE */
+	{0x4bfb, 0},                      /* KDSKBDIACRUC */
+	{0x4b61, 0},                      /* PIO_FONT */
+	{0x4b6c, 0},                      /* PIO_FONTX */
+	{0x4b72, 0},                      /* KDFONTOP */
+	{0x40086602, LP_FILTER_METADATA}, /* FS_IOC_SETFLAGS */
+	{0x40047602, LP_FILTER_METADATA}, /* FS_IOC_SETVERSION */
+	{0x401c5820, LP_FILTER_METADATA}, /* FS_IOC_FSSETXATTR */
 };
 
 /* clone and unshare flags that make a namespace; CLONE_NEWTIME is one for unshare only. */
-static const uint64_t namespace_flags[] = {0x00020000, 0x02000000, 0x04000000, 0x08000000,
-	0x10000000, 0x20000000, 0x40000000};
+static const uint64_t namespace_flags[] = {
+	0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000};
 #define CLONE_NEWTIME_ 0x00000080ULL
 
 static void die(const char *what, int error)
@@ -143,8 +143,8 @@ static void die(const char *what, int error)
 	exit(1);
 }
 
-static void add(scmp_filter_ctx ctx, int error, int number, unsigned count,
-	const struct scmp_arg_cmp *args)
+static void add(
+	scmp_filter_ctx ctx, int error, int number, unsigned count, const struct scmp_arg_cmp *args)
 {
 	int r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint32_t)error), number, count, args);
 
@@ -157,7 +157,7 @@ static void add(scmp_filter_ctx ctx, int error, int number, unsigned count,
 static bool is_unnamed(const struct closed_call *call, unsigned bits)
 {
 	return !(call->opened_by & bits) &&
-		seccomp_syscall_resolve_name(call->name) == __NR_SCMP_ERROR;
+	       seccomp_syscall_resolve_name(call->name) == __NR_SCMP_ERROR;
 }
 
 static void add_calls(scmp_filter_ctx ctx, unsigned bits)
@@ -228,11 +228,11 @@ static void add_inet(scmp_filter_ctx ctx, uint64_t family, unsigned bits)
 	}
 	/* above TCP: MPTCP, SCTP, SMC; below: the kernel knows no other stream */
 	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
-		(struct scmp_arg_cmp[]){is_family,
-			SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, STREAM_), SCMP_A2(SCMP_CMP_GT, 6)});
+		(struct scmp_arg_cmp[]){is_family, SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, STREAM_),
+			SCMP_A2(SCMP_CMP_GT, 6)});
 	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
-		(struct scmp_arg_cmp[]){is_family,
-			SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_), SCMP_A2(SCMP_CMP_GT, 17)});
+		(struct scmp_arg_cmp[]){is_family, SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_),
+			SCMP_A2(SCMP_CMP_GT, 17)});
 	for (uint64_t type = RAW_; type <= TYPE_MASK_; type++)
 		add(ctx, type == RAW_ ? EPERM : ESOCKTNOSUPPORT, SCMP_SYS(socket), 2,
 			(struct scmp_arg_cmp[]){
@@ -247,11 +247,10 @@ static void add_sockets(scmp_filter_ctx ctx, unsigned bits)
 	add_inet(ctx, INET_, bits);
 	add_inet(ctx, INET6_, bits);
 	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
-		(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, NETLINK_),
-			SCMP_A2(SCMP_CMP_NE, 0)});
+		(struct scmp_arg_cmp[]){
+			SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, NETLINK_), SCMP_A2(SCMP_CMP_NE, 0)});
 	if (!(bits & LP_FILTER_UNIX))
-		add(ctx, EPERM, SCMP_SYS(socket), 1,
-			&SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_));
+		add(ctx, EPERM, SCMP_SYS(socket), 1, &SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_));
 	add(ctx, EAFNOSUPPORT, SCMP_SYS(socketpair), 1, &SCMP_A0(SCMP_CMP_NE, UNIX_));
 	/* a datagram pair can be re-aimed at any socket file by sendto(2); a stream pair cannot */
 	if (!(bits & LP_FILTER_UNIX))
@@ -275,7 +274,8 @@ static void add_foreign(scmp_filter_ctx ctx)
 	add(ctx, EPERM, SCMP_SYS(sched_setscheduler), 1, &SCMP_A0(SCMP_CMP_NE, 0));
 	add(ctx, EPERM, SCMP_SYS(sched_setparam), 1, &SCMP_A0(SCMP_CMP_NE, 0));
 	add(ctx, EPERM, SCMP_SYS(sched_setattr), 1, &SCMP_A0(SCMP_CMP_NE, 0));
-	/* also refuses pthread_setaffinity_np(3), which names threads by their id: programs go on */
+	/* also refuses pthread_setaffinity_np(3), which names threads by their id: programs go on
+	 */
 	add(ctx, EPERM, SCMP_SYS(sched_setaffinity), 1, &SCMP_A0(SCMP_CMP_NE, 0));
 	add(ctx, EPERM, SCMP_SYS(ioprio_set), 1, &SCMP_A1(SCMP_CMP_NE, 0));
 }
@@ -301,13 +301,14 @@ static void write_if(FILE *out, uint32_t value, size_t skip)
 
 static void write_load(FILE *out, size_t offset)
 {
-	write_instruction(out,
-		&(struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+	write_instruction(
+		out, &(struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
 /*
- * "Is it this call? Then its argument 0 has one of these values, or it fails with error." An allowed
- * value falls through to what follows if it is only one of several conditions, else it is final.
+ * "Is it this call? Then its argument 0 has one of these values, or it fails with error." An
+ * allowed value falls through to what follows if it is only one of several conditions, else it is
+ * final.
  */
 static void write_list(FILE *out, const struct value_list *list, uint32_t arch)
 {
@@ -322,9 +323,9 @@ static void write_list(FILE *out, const struct value_list *list, uint32_t arch)
 			write_return(out, SECCOMP_RET_ALLOW);
 		} else {
 			/* over the remaining values and the return */
-			write_instruction(out,
-				&(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-					list->values[i], (uint8_t)(list->count - i), 0));
+			write_instruction(
+				out, &(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+					     list->values[i], (uint8_t)(list->count - i), 0));
 		}
 	}
 	write_return(out, SECCOMP_RET_ERRNO | list->error);
@@ -353,9 +354,8 @@ static void write_preamble(FILE *out, uint32_t arch, uint32_t audit_arch, unsign
 	write_load(out, offsetof(struct seccomp_data, arch));
 	write_if(out, audit_arch, 1 + 1 + 2 * unnamed + 5 + length);
 	write_load(out, offsetof(struct seccomp_data, nr));
-	write_instruction(out,
-		&(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FIRST_UNNAMED, 0,
-			(uint8_t)(2 * unnamed)));
+	write_instruction(out, &(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+				       FIRST_UNNAMED, 0, (uint8_t)(2 * unnamed)));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++) {
 		if (!is_unnamed(&closed_calls[i], bits))
 			continue;
@@ -426,13 +426,15 @@ int main(int argc, char **argv)
 			audit_arch = known[i].audit_arch;
 	if (!arch || !audit_arch || !out)
 		die(out ? argv[1] : argv[2], out ? EINVAL : errno);
-	fprintf(out, "/* Written by filter-gen for %s. */\n#include \"confine/filters.h\"\n", argv[1]);
+	fprintf(out, "/* Written by filter-gen for %s. */\n#include \"confine/filters.h\"\n",
+		argv[1]);
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
 		write_filter(out, arch, audit_arch, bits);
 	fprintf(out, "const struct sock_fprog lp_filters[LP_FILTER_COUNT] = {\n");
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
 		fprintf(out,
-			"\t{sizeof(filter_%u) / sizeof(filter_%u[0]), (struct sock_filter *)filter_%u},\n",
+			"\t{sizeof(filter_%u) / sizeof(filter_%u[0]), (struct sock_filter "
+			"*)filter_%u},\n",
 			bits, bits, bits);
 	fprintf(out, "};\n");
 	return fclose(out) ? 1 : 0;

@@ -30,8 +30,7 @@ static int put(struct lp_strv *list, const char *name, const char *value)
 	return lp_strv_addf(list, "%s=%s", name, value);
 }
 
-static int pass_callers(const struct lp_policy *policy, char *const *environ,
-	struct lp_strv *list)
+static int pass_callers(const struct lp_policy *policy, char *const *environ, struct lp_strv *list)
 {
 	for (; environ && *environ; environ++) {
 		const char *equals = strchr(*environ, '=');

@@ -53,7 +53,7 @@ static int expand_below(struct expansion *expansion, const char *dir, unsigned d
 		else if (lp_glob_match(expansion->pattern, path))
 			r = lp_strv_add(expansion->paths, path);
 		else if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
-			depth < MAX_DEPTH && slashes(path) < expansion->max_slashes)
+			 depth < MAX_DEPTH && slashes(path) < expansion->max_slashes)
 			r = expand_below(expansion, path, depth + 1);
 	}
 	if (stream)
@@ -63,8 +63,8 @@ static int expand_below(struct expansion *expansion, const char *dir, unsigned d
 
 int lp_pattern_expand(const char *pattern, struct lp_strv *ret_paths)
 {
-	struct expansion expansion = {pattern, ret_paths, 0,
-		strstr(pattern, "**") ? SIZE_MAX : slashes(pattern)};
+	struct expansion expansion = {
+		pattern, ret_paths, 0, strstr(pattern, "**") ? SIZE_MAX : slashes(pattern)};
 	lp_autofree char *head = strndup(pattern, strcspn(pattern, "*?["));
 	char *slash = head ? strrchr(head, '/') : NULL;
 

@@ -12,14 +12,14 @@
 #include <string.h>
 
 #define READ_RIGHTS (LP_FS_EXECUTE | LP_FS_READ_FILE | LP_FS_READ_DIR)
-#define WRITE_RIGHTS                                                                               \
-	(READ_RIGHTS | LP_FS_WRITE_FILE | LP_FS_REMOVE_DIR | LP_FS_REMOVE_FILE | LP_FS_MAKE_DIR |  \
-		LP_FS_MAKE_REG | LP_FS_MAKE_SOCK | LP_FS_MAKE_FIFO | LP_FS_MAKE_SYM |              \
+#define WRITE_RIGHTS                                                                              \
+	(READ_RIGHTS | LP_FS_WRITE_FILE | LP_FS_REMOVE_DIR | LP_FS_REMOVE_FILE | LP_FS_MAKE_DIR | \
+		LP_FS_MAKE_REG | LP_FS_MAKE_SOCK | LP_FS_MAKE_FIFO | LP_FS_MAKE_SYM |             \
 		LP_FS_REFER | LP_FS_TRUNCATE | LP_FS_RESOLVE_UNIX)
 #define DEVICE_RIGHTS (LP_FS_READ_FILE | LP_FS_WRITE_FILE | LP_FS_TRUNCATE | LP_FS_IOCTL_DEV)
 
-static int add_floor(struct lp_plan *plan, const char *path, uint64_t access,
-	const struct lp_rule *rule)
+static int add_floor(
+	struct lp_plan *plan, const char *path, uint64_t access, const struct lp_rule *rule)
 {
 	struct lp_floor *grown = plan->floor;
 
@@ -29,8 +29,8 @@ static int add_floor(struct lp_plan *plan, const char *path, uint64_t access,
 			lp_path_is_under(path, plan->floor[i].path))
 			return 0;
 	if ((plan->floor_count & (plan->floor_count - 1)) == 0)
-		grown = realloc(grown, (plan->floor_count ? 2 * plan->floor_count : 1) *
-					       sizeof(*grown));
+		grown = realloc(
+			grown, (plan->floor_count ? 2 * plan->floor_count : 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	plan->floor = grown;
@@ -60,8 +60,8 @@ int lp_floor_grant_path(const struct lp_policy *policy, struct lp_plan *plan, co
 }
 
 /* What every program needs of /dev, as bwrap's minimal one has it. */
-static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-	"/dev/urandom", "/dev/tty"};
+static const char *const devices[] = {
+	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
 
 static bool names(const struct lp_policy *policy, enum lp_rule_kind kind, const char *path)
 {
@@ -104,8 +104,7 @@ static const struct lp_floor *granted_above(
 	const struct lp_plan *plan, const char *path, uint64_t right)
 {
 	for (size_t i = 0; i < plan->floor_count; i++)
-		if ((plan->floor[i].access & right) &&
-			lp_path_is_under(path, plan->floor[i].path))
+		if ((plan->floor[i].access & right) && lp_path_is_under(path, plan->floor[i].path))
 			return &plan->floor[i];
 	return NULL;
 }
@@ -157,7 +156,8 @@ static int add_carving_gaps(const struct lp_policy *policy, struct lp_plan *plan
 			continue;
 		*(read ? &told_read : &told_write) = true;
 		r = lp_gap_add(plan, policy, read ? LP_GAP_READ : LP_GAP_PROTECTED,
-			"Landlock alone cannot keep %s %s inside %s %s; use --backend bwrap or auto",
+			"Landlock alone cannot keep %s %s inside %s %s; use --backend bwrap or "
+			"auto",
 			rule->path, read ? "hidden" : "read-only",
 			read ? "the readable" : "the writable", tree->path);
 	}
@@ -171,16 +171,21 @@ static int add_kernel_gaps(const struct lp_plan_input *input, struct lp_plan *pl
 
 	if (abi < 2)
 		r = lp_gap_add(plan, policy, LP_GAP_REFER,
-			"Landlock of this kernel (ABI %d) forbids every rename between directories; "
-			"Linux 5.19 or bubblewrap is needed", abi);
+			"Landlock of this kernel (ABI %d) forbids every rename between "
+			"directories; "
+			"Linux 5.19 or bubblewrap is needed",
+			abi);
 	if (r == 0 && abi < 3)
 		r = lp_gap_add(plan, policy, LP_GAP_TRUNCATE,
-			"Landlock of this kernel (ABI %d) does not see truncate(2), so files outside "
-			"the project could be emptied; Linux 6.2 or bubblewrap is needed", abi);
+			"Landlock of this kernel (ABI %d) does not see truncate(2), so files "
+			"outside "
+			"the project could be emptied; Linux 6.2 or bubblewrap is needed",
+			abi);
 	if (r == 0 && abi < 6)
 		r = lp_gap_add(plan, policy, LP_GAP_SIGNALS,
 			"Landlock of this kernel (ABI %d) does not hold back signals to your other "
-			"programs; Linux 6.12 or bubblewrap is needed", abi);
+			"programs; Linux 6.12 or bubblewrap is needed",
+			abi);
 	return r;
 }
 
@@ -194,7 +199,8 @@ static int add_terminals(const struct lp_policy *policy, struct lp_plan *plan)
 	if (!lp_strv_has(&policy->accepted, LP_GAP_TERMINALS) &&
 		!lp_strv_has(&policy->accepted, "all"))
 		return lp_strv_add(&plan->notices,
-			"new terminals (script, tmux) are not available natively: --backend bwrap, or "
+			"new terminals (script, tmux) are not available natively: --backend bwrap, "
+			"or "
 			"--accept-gap " LP_GAP_TERMINALS " which also opens your other terminals");
 	r = lp_gap_add(plan, policy, LP_GAP_TERMINALS,
 		"your other terminals below /dev/pts can be opened");

@@ -157,14 +157,14 @@ static int by_path(const void *a, const void *b)
 	return order ? order : (int)one->pinned - (int)two->pinned;
 }
 
-static int add_mount(struct lp_plan *plan, enum lp_mount_kind kind, const char *source,
-	const char *target)
+static int add_mount(
+	struct lp_plan *plan, enum lp_mount_kind kind, const char *source, const char *target)
 {
 	struct lp_mount *grown = plan->mounts;
 
 	if ((plan->mount_count & (plan->mount_count - 1)) == 0)
-		grown = realloc(grown, (plan->mount_count ? 2 * plan->mount_count : 1) *
-					       sizeof(*grown));
+		grown = realloc(
+			grown, (plan->mount_count ? 2 * plan->mount_count : 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	plan->mounts = grown;
@@ -222,7 +222,8 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 	struct stat st;
 	int r = path ? 0 : -ENOMEM;
 
-	if (r < 0 || outer != STATE_WRITE || !point->rule || point->rule->kind >= LP_RULE_ALLOW_READ)
+	if (r < 0 || outer != STATE_WRITE || !point->rule ||
+		point->rule->kind >= LP_RULE_ALLOW_READ)
 		return r;
 	while (r == 0 && lstat(path, &st) < 0 && strcmp(path, "/")) {
 		char *above = lp_path_parent(path);
@@ -263,12 +264,11 @@ static int adopt_stub(struct lp_plan *plan, const struct point *point, enum stat
 	return 0;
 }
 
-static int add_point(struct lp_plan *plan, struct points *points, const struct point *point,
-	struct stack *stack)
+static int add_point(
+	struct lp_plan *plan, struct points *points, const struct point *point, struct stack *stack)
 {
 	enum state outer = enclosing(stack, point->path);
-	enum state state =
-		point->own ? STATE_WRITE : state_of(points->policy, point->path);
+	enum state state = point->own ? STATE_WRITE : state_of(points->policy, point->path);
 	enum lp_mount_kind kind = state == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO;
 	struct stat st;
 
@@ -277,11 +277,12 @@ static int add_point(struct lp_plan *plan, struct points *points, const struct p
 	if (!point->exists)
 		return add_absent(plan, point, outer);
 	if (!point->is_dir && lstat(point->path, &st) == 0 && S_ISLNK(st.st_mode))
-		return outer == STATE_WRITE
-			? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
-				  "bubblewrap cannot keep the symlink %s from being replaced; put what it "
-				  "names in its place", point->path)
-			: 0;
+		return outer == STATE_WRITE ? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
+						      "bubblewrap cannot keep the symlink %s from "
+						      "being replaced; put what it "
+						      "names in its place",
+						      point->path)
+					    : 0;
 	if (adopt_stub(plan, point, outer) < 0)
 		return -ENOMEM;
 	if (state == outer && !point->pinned)
@@ -358,27 +359,32 @@ static int add_bwrap_gaps(const struct lp_plan_input *input, struct lp_plan *pla
 
 	if (abilities->bwrap == LP_PROBE_NO)
 		return lp_gap_add(plan, policy, LP_GAP_BWRAP,
-			"this policy needs bubblewrap, and it does not work here: %s; install bubblewrap "
-			"and allow user namespaces, or see `landpen policy --plan --backend landlock` "
-			"for what would be open without it", abilities->bwrap_why);
+			"this policy needs bubblewrap, and it does not work here: %s; install "
+			"bubblewrap "
+			"and allow user namespaces, or see `landpen policy --plan --backend "
+			"landlock` "
+			"for what would be open without it",
+			abilities->bwrap_why);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
 
 		if (rule->is_pattern && rule->kind < LP_RULE_ALLOW_READ)
 			return lp_gap_add(plan, policy, LP_GAP_LATE,
-				"the pattern %s is expanded once: names created later are not covered; "
-				"name the files, or accept that", rule->path);
+				"the pattern %s is expanded once: names created later are not "
+				"covered; "
+				"name the files, or accept that",
+				rule->path);
 	}
 	return 0;
 }
 
 static int add_own_points(const struct lp_plan_input *input, struct points *points)
 {
-	const struct point tmp = {.path = (char *)input->tmpdir, .exists = true, .is_dir = true,
-		.own = true};
+	const struct point tmp = {
+		.path = (char *)input->tmpdir, .exists = true, .is_dir = true, .own = true};
 	/* pinned: a folder of its own even where all around it is hidden, see LP_MOUNT_HIDE */
-	const struct point home = {.path = input->policy->home, .exists = true, .is_dir = true,
-		.pinned = true};
+	const struct point home = {
+		.path = input->policy->home, .exists = true, .is_dir = true, .pinned = true};
 	int r = points_add(points, &tmp);
 
 	if (r == 0 && state_of(input->policy, home.path) == STATE_HIDDEN)
@@ -431,8 +437,8 @@ int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan)
 		return -ENOMEM;
 	stack.state[0] = policy->files_disabled ? STATE_WRITE : state_of(policy, "/");
 	if (r == 0 && stack.state[0] != STATE_HIDDEN)
-		r = add_mount(plan, stack.state[0] == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO, NULL,
-			"/");
+		r = add_mount(
+			plan, stack.state[0] == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO, NULL, "/");
 	if (r == 0)
 		r = add_mount(plan, LP_MOUNT_PROC, NULL, "/proc");
 	if (r == 0 && input->abilities->root)

@@ -5,17 +5,17 @@
 
 /* The gaps that exist. */
 #define LP_GAP_PROTECTED "protected-names"
-#define LP_GAP_READ	 "hidden-names"
-#define LP_GAP_METADATA	 "metadata"
+#define LP_GAP_READ      "hidden-names"
+#define LP_GAP_METADATA  "metadata"
 #define LP_GAP_TERMINALS "terminals"
-#define LP_GAP_SIGNALS	 "signals"
-#define LP_GAP_TRUNCATE	 "truncate"
-#define LP_GAP_REFER	 "refer"
-#define LP_GAP_LANDLOCK	 "no-landlock"
-#define LP_GAP_LATE	 "late-names"
-#define LP_GAP_ABSTRACT	 "abstract-sockets"
-#define LP_GAP_BWRAP	 "no-bwrap"
-#define LP_GAP_SECCOMP	 "no-seccomp"
+#define LP_GAP_SIGNALS   "signals"
+#define LP_GAP_TRUNCATE  "truncate"
+#define LP_GAP_REFER     "refer"
+#define LP_GAP_LANDLOCK  "no-landlock"
+#define LP_GAP_LATE      "late-names"
+#define LP_GAP_ABSTRACT  "abstract-sockets"
+#define LP_GAP_BWRAP     "no-bwrap"
+#define LP_GAP_SECCOMP   "no-seccomp"
 
 /* Adds a gap; its sentence is formatted. 0 or -ENOMEM. */
 int lp_gap_add(struct lp_plan *plan, const struct lp_policy *policy, const char *name,

@@ -24,7 +24,7 @@ const char *const *lp_plan_gap_names(void)
 static bool is_fatal(const char *name)
 {
 	return !strcmp(name, LP_GAP_LANDLOCK) || !strcmp(name, LP_GAP_BWRAP) ||
-		!strcmp(name, LP_GAP_SECCOMP);
+	       !strcmp(name, LP_GAP_SECCOMP);
 }
 
 int lp_gap_add(struct lp_plan *plan, const struct lp_policy *policy, const char *name,
@@ -42,9 +42,8 @@ int lp_gap_add(struct lp_plan *plan, const struct lp_policy *policy, const char 
 	va_end(args);
 	grown += plan->gap_count;
 	*grown = (struct lp_gap){name, strdup(sentence),
-		!is_fatal(name) &&
-			(lp_strv_has(&policy->accepted, name) ||
-				lp_strv_has(&policy->accepted, "all"))};
+		!is_fatal(name) && (lp_strv_has(&policy->accepted, name) ||
+					   lp_strv_has(&policy->accepted, "all"))};
 	if (!grown->sentence)
 		return -ENOMEM;
 	plan->gap_count++;
@@ -138,11 +137,13 @@ static int check_accepted(const struct lp_policy *policy, struct lp_err *err)
 		if ((i < count && !is_fatal(name)) || !strcmp(name, "all"))
 			continue;
 		if (i < count)
-			return lp_fail(err, EINVAL, "the gap '%s' cannot be accepted: without it there is no pen",
+			return lp_fail(err, EINVAL,
+				"the gap '%s' cannot be accepted: without it there is no pen",
 				name);
 		near = lp_nearest(name, gap_names, count);
-		return lp_fail(err, EINVAL, "no gap is called '%s'%s%s%s; `landpen run --help` lists them",
-			name, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+		return lp_fail(err, EINVAL,
+			"no gap is called '%s'%s%s%s; `landpen run --help` lists them", name,
+			near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
 	}
 	return 0;
 }
@@ -153,8 +154,10 @@ static int check_cwd(const struct lp_policy *policy, struct lp_err *err)
 	if (lp_policy_may(policy, policy->cwd, LP_ACCESS_READ).allowed)
 		return 0;
 	return lp_fail(err, EINVAL,
-		"the working directory %s is hidden by the policy: go to the project first, or open it "
-		"with --ro", policy->cwd);
+		"the working directory %s is hidden by the policy: go to the project first, or "
+		"open it "
+		"with --ro",
+		policy->cwd);
 }
 
 static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
@@ -172,8 +175,8 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 	return lp_plan_environment(input, plan);
 }
 
-static int plan_for(const struct lp_plan_input *input, enum lp_backend backend,
-	struct lp_plan *plan)
+static int plan_for(
+	const struct lp_plan_input *input, enum lp_backend backend, struct lp_plan *plan)
 {
 	int r = 0;
 
@@ -201,8 +204,7 @@ static void forget_orders(struct lp_plan *plan)
 		.drop_capabilities = kept.drop_capabilities};
 }
 
-int lp_plan_make(
-	const struct lp_plan_input *input, struct lp_plan **ret_plan, struct lp_err *err)
+int lp_plan_make(const struct lp_plan_input *input, struct lp_plan **ret_plan, struct lp_err *err)
 {
 	LP_CLEANUP(lp_plan_freep) struct lp_plan *plan = calloc(1, sizeof(*plan));
 	int r = plan ? 0 : -ENOMEM;

@@ -26,7 +26,7 @@ enum lp_backend_wish {
 /* A promise of the policy that a back end cannot keep on this machine. */
 struct lp_gap {
 	const char *name; /* what --accept-gap takes */
-	char *sentence;	  /* what is not held, and how it could be */
+	char *sentence;   /* what is not held, and how it could be */
 	bool accepted;
 };
 
@@ -40,7 +40,7 @@ struct lp_floor {
 /* One step of the mount plan, in order. */
 enum lp_mount_kind {
 	LP_MOUNT_HIDE = 0, /* an empty folder over target, not writable by its mode */
-	LP_MOUNT_MASK,	   /* nothing readable over the file target */
+	LP_MOUNT_MASK,     /* nothing readable over the file target */
 	LP_MOUNT_RO,
 	LP_MOUNT_RW,
 	LP_MOUNT_DEVICE,  /* read-write, devices usable */
@@ -56,11 +56,11 @@ struct lp_mount {
 
 /* Bits that choose one of the prepared seccomp filters; zero is the tightest. */
 enum {
-	LP_FILTER_INET = 1U << 0,	/* TCP and UDP sockets */
-	LP_FILTER_UNIX = 1U << 1,	/* AF_UNIX sockets */
-	LP_FILTER_PTRACE = 1U << 2,	/* ptrace and its like among the pen's own processes */
+	LP_FILTER_INET = 1U << 0,       /* TCP and UDP sockets */
+	LP_FILTER_UNIX = 1U << 1,       /* AF_UNIX sockets */
+	LP_FILTER_PTRACE = 1U << 2,     /* ptrace and its like among the pen's own processes */
 	LP_FILTER_NAMESPACES = 1U << 3, /* unshare, setns, clone flags; mounts in there */
-	LP_FILTER_METADATA = 1U << 4,	/* chmod, chown, utimes, xattrs */
+	LP_FILTER_METADATA = 1U << 4,   /* chmod, chown, utimes, xattrs */
 	LP_FILTER_COUNT = 1U << 5,
 };
 
@@ -93,7 +93,7 @@ struct lp_plan {
  * does not see those. Where a program would stumble over a folder it is a file that says nothing:
  * inside .git and outside the project. The modes tell them from the user's own.
  */
-#define LP_STUB_MODE	   01555
+#define LP_STUB_MODE       01555
 #define LP_STUB_ABOVE_MODE 01755 /* a folder that was made only to hold stubs */
 #define LP_FILE_STUB_MODE  0444
 /* What a file stub of this path holds: as little as its readers accept. */
@@ -109,11 +109,11 @@ struct lp_plan_input {
 };
 
 /*
- * Makes the plan. A refusal is a plan too (backend LP_BACKEND_REFUSE), with its gaps; lp_plan_refusal
- * writes its sentence. Errors: -EINVAL for an accepted gap whose name does not exist; -ENOMEM.
+ * Makes the plan. A refusal is a plan too (backend LP_BACKEND_REFUSE), with its gaps;
+ * lp_plan_refusal writes its sentence. Errors: -EINVAL for an accepted gap whose name does not
+ * exist; -ENOMEM.
  */
-int lp_plan_make(
-	const struct lp_plan_input *input, struct lp_plan **ret_plan, struct lp_err *err);
+int lp_plan_make(const struct lp_plan_input *input, struct lp_plan **ret_plan, struct lp_err *err);
 
 /* The one sentence that says why nothing is started and what would help. */
 void lp_plan_refusal(const struct lp_plan *plan, struct lp_err *err);

@@ -36,7 +36,8 @@ static void print_floor(struct lp_str *str, const struct lp_plan *plan)
 {
 	lp_str_addf(str, "%-10s ", "handled");
 	print_rights(str, plan->handled.handled_fs);
-	lp_str_addf(str, " net=0x%llx scoped=0x%llx\n", (unsigned long long)plan->handled.handled_net,
+	lp_str_addf(str, " net=0x%llx scoped=0x%llx\n",
+		(unsigned long long)plan->handled.handled_net,
 		(unsigned long long)plan->handled.scoped);
 	for (size_t i = 0; i < plan->floor_count; i++) {
 		const struct lp_floor *floor = &plan->floor[i];
@@ -55,8 +56,8 @@ static void print_floor(struct lp_str *str, const struct lp_plan *plan)
 
 static void print_mounts(struct lp_str *str, const struct lp_plan *plan)
 {
-	static const char *const names[] = {"hide", "mask", "read-only", "writable", "device",
-		"symlink", "proc", "dev"};
+	static const char *const names[] = {
+		"hide", "mask", "read-only", "writable", "device", "symlink", "proc", "dev"};
 
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct lp_mount *mount = &plan->mounts[i];

@@ -115,7 +115,8 @@ int lp_policy_add_env(struct lp_policy *policy, struct lp_env_rule *rule)
 	return 0;
 }
 
-/* The length of the part of path (len long) that the rule names, or 0 if it does not speak of it. */
+/* The length of the part of path (len long) that the rule names, or 0 if it does not speak of it.
+ */
 static size_t covered_length(const struct lp_rule *rule, const char *path, size_t len)
 {
 	size_t length = rule->path_length;
@@ -125,10 +126,10 @@ static size_t covered_length(const struct lp_rule *rule, const char *path, size_
 		if (length == 1)
 			return 1;
 		return length <= len && (path[length] == '/' || path[length] == '\0') &&
-				path[length - 1] == rule->path[length - 1] &&
-				!memcmp(path, rule->path, length)
-			? length
-			: 0;
+				       path[length - 1] == rule->path[length - 1] &&
+				       !memcmp(path, rule->path, length)
+			       ? length
+			       : 0;
 	}
 	for (; len > 0; len--) {
 		lp_autofree char *head = NULL;
@@ -174,8 +175,8 @@ static struct lp_decision may_read(const struct longest *longest)
 {
 	enum lp_rule_kind allow =
 		longest->length[LP_RULE_ALLOW_READ] < longest->length[LP_RULE_ALLOW_WRITE]
-		? LP_RULE_ALLOW_WRITE
-		: LP_RULE_ALLOW_READ;
+			? LP_RULE_ALLOW_WRITE
+			: LP_RULE_ALLOW_READ;
 
 	if (longest->length[LP_RULE_DENY_READ] > longest->length[allow])
 		return (struct lp_decision){false, longest->rule[LP_RULE_DENY_READ]};

@@ -12,7 +12,7 @@
 enum lp_layer {
 	LP_LAYER_BUILTIN = 0,
 	LP_LAYER_RULESET,
-	LP_LAYER_USER,	  /* ~/.config/landpen/settings.json, or --settings FILE */
+	LP_LAYER_USER,    /* ~/.config/landpen/settings.json, or --settings FILE */
 	LP_LAYER_PROJECT, /* .landpen.json */
 	LP_LAYER_OPTION,
 };
@@ -46,7 +46,7 @@ enum lp_rule_kind {
  */
 struct lp_rule {
 	enum lp_rule_kind kind;
-	bool mandatory;	 /* built in; a missing name is protected too */
+	bool mandatory;  /* built in; a missing name is protected too */
 	bool is_pattern; /* path is a glob pattern */
 	bool exists;
 	bool is_dir;
@@ -98,7 +98,7 @@ struct lp_policy {
 	char *home, *cwd, *project;
 	struct lp_strv rulesets; /* names, in the order they were applied */
 	struct lp_strv accepted; /* names of gaps the user lives with */
-	struct lp_strv notices;	 /* what the user should know about the settings, a line each */
+	struct lp_strv notices;  /* what the user should know about the settings, a line each */
 };
 
 void lp_policy_free(struct lp_policy *policy);

@@ -93,7 +93,7 @@ static const char *skip(const char *at)
 /* A list of strings that is wanted at every start, without parsing the text for it. */
 struct wanted {
 	const char *key; /* with its quotes */
-	int depth;	 /* 1: of the top level */
+	int depth;       /* 1: of the top level */
 };
 
 static const struct wanted wanted[] = {{"\"when\"", 1}, {"\"pass\"", 2}};
@@ -178,7 +178,8 @@ int main(int argc, char **argv)
 			fprintf(out, found[i * WANTED + j] ? "list_%zu_%zu, " : "NULL, ", j, i);
 		fputs("},\n", out);
 	}
-	fputs("\t{NULL, NULL, 0, NULL, NULL},\n};\n\nconst char *const lp_ruleset_names[] = {", out);
+	fputs("\t{NULL, NULL, 0, NULL, NULL},\n};\n\nconst char *const lp_ruleset_names[] = {",
+		out);
 	for (size_t i = 0; i < count; i++) {
 		int len;
 		const char *name = name_of(argv[i + 2], &len);

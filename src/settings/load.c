@@ -140,8 +140,7 @@ static int merge_texts(struct lp_load *load, struct lp_err *err)
 
 	for (size_t i = 0; r == 0 && i < load->text_count; i++) {
 		load->merge.base = load->texts[i].base;
-		r = lp_merge_create(
-			&load->merge, load->texts[i].source, load->texts[i].json, err);
+		r = lp_merge_create(&load->merge, load->texts[i].source, load->texts[i].json, err);
 	}
 	if (r == 0)
 		r = pass_environment(load);

@@ -8,7 +8,7 @@
 /* How strict a text is read: srt's own files may hold keys that landpen does not know. */
 enum lp_dialect {
 	LP_DIALECT_LANDPEN = 0, /* no key is required, an unknown key is an error */
-	LP_DIALECT_SRT,		/* srt's required keys are required, an unknown key is a notice */
+	LP_DIALECT_SRT,         /* srt's required keys are required, an unknown key is a notice */
 };
 
 /*
@@ -37,7 +37,8 @@ const char *lp_shown(char buf[LP_SHOWN], const char *text);
 /* "4096", "512K", "4G", "1T" (powers of 1024). 0, -EINVAL, -ERANGE. */
 int lp_parse_size(const char *text, uint64_t *ret_size);
 
-/* pattern.c: the grammars of srt contract 1.4. NULL if text is right, else what is wrong with it. */
+/* pattern.c: the grammars of srt contract 1.4. NULL if text is right, else what is wrong with it.
+ */
 const char *lp_pattern_host(const char *text);
 const char *lp_pattern_host_port(const char *text, bool star_allowed);
 const char *lp_pattern_address_range(const char *text);
@@ -59,13 +60,13 @@ void lp_known_clear(struct lp_known *known);
 /* What merging carries from text to text. Zero but for policy and depth at the start. */
 struct lp_merge {
 	struct lp_policy *policy; /* its network is already the final one */
-	unsigned depth;		  /* mandatoryDenySearchDepth */
-	bool git_config;	  /* allowGitConfig */
-	unsigned git_count;	  /* GIT_CONFIG_KEY_n given out */
+	unsigned depth;           /* mandatoryDenySearchDepth */
+	bool git_config;          /* allowGitConfig */
+	unsigned git_count;       /* GIT_CONFIG_KEY_n given out */
 	struct lp_known known;
 	/* Of the text at hand: */
 	const char *base; /* where its relative paths start */
-	bool read_only;	  /* its write grants only let read */
+	bool read_only;   /* its write grants only let read */
 };
 
 /*
@@ -81,8 +82,8 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
  * merge.c: makes the missing filesystem.createDirs of a text, mode 0700, below home only. Before
  * any rule is resolved, so that a rule finds them. A source that is not trusted makes nothing.
  */
-int lp_merge_create(struct lp_merge *merge, const struct lp_source *source,
-	const json_t *json, struct lp_err *err);
+int lp_merge_create(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
+	struct lp_err *err);
 
 /*
  * rules.c: adds one path as written to the policy: ~, relative to base, globs, symlinks. A glob is
@@ -136,7 +137,7 @@ struct lp_ruleset {
 };
 
 extern const struct lp_ruleset lp_ruleset_data[]; /* ends with a row without a name */
-extern const char *const lp_ruleset_names[];	  /* ends with NULL */
+extern const char *const lp_ruleset_names[];      /* ends with NULL */
 
 const struct lp_ruleset *lp_ruleset_find(const char *name);
 /* Whether one of the paths of its "when" exists (starting at "~" or "/"). */
@@ -146,7 +147,7 @@ bool lp_ruleset_applies(const struct lp_ruleset *ruleset, const char *home);
 struct lp_project {
 	char *top;
 	bool is_git;
-	char *git_dir;		  /* of the worktree; NULL without git */
+	char *git_dir;            /* of the worktree; NULL without git */
 	struct lp_strv writable;  /* outside top: parts of the common git directory, the git dir */
 	struct lp_strv protected; /* inside the writable parts: config, hooks, and the like */
 };

@@ -9,27 +9,27 @@ enum lp_type {
 	LP_TYPE_BOOL,
 	LP_TYPE_INT, /* min..max */
 	LP_TYPE_INTS,
-	LP_TYPE_SIZE,	 /* an integer, or a string such as "4G" */
-	LP_TYPE_STRING,	 /* check */
-	LP_TYPE_CHOICE,	 /* choices */
+	LP_TYPE_SIZE,    /* an integer, or a string such as "4G" */
+	LP_TYPE_STRING,  /* check */
+	LP_TYPE_CHOICE,  /* choices */
 	LP_TYPE_STRINGS, /* check for each */
-	LP_TYPE_MAP,	 /* any name (check_name) to a string (check) */
-	LP_TYPE_MAPS,	 /* any name to a list of strings */
-	LP_TYPE_NEVER,	 /* words say why */
+	LP_TYPE_MAP,     /* any name (check_name) to a string (check) */
+	LP_TYPE_MAPS,    /* any name to a list of strings */
+	LP_TYPE_NEVER,   /* words say why */
 };
 
 /* What merging does about a key whose value is not off (false, or empty). */
 enum lp_kind {
 	LP_KIND_OWN = 0, /* code in merge.c */
-	LP_KIND_INERT,	 /* a notice; words say why it means nothing here */
+	LP_KIND_INERT,   /* a notice; words say why it means nothing here */
 	LP_KIND_REFUSED, /* an error; words name the cure */
 };
 
-#define LP_KEY_REQUIRED	    1U
-#define LP_KEY_SRT_REQUIRED 2U /* only in the srt dialect */
-#define LP_KEY_STRICT	    4U /* an unknown key inside is an error in both dialects */
-#define LP_KEY_WIDENS	    8U /* not taken from a source that is not trusted */
-#define LP_KEY_RULESET	    16U /* only a shipped ruleset may say it */
+#define LP_KEY_REQUIRED     1U
+#define LP_KEY_SRT_REQUIRED 2U  /* only in the srt dialect */
+#define LP_KEY_STRICT       4U  /* an unknown key inside is an error in both dialects */
+#define LP_KEY_WIDENS       8U  /* not taken from a source that is not trusted */
+#define LP_KEY_RULESET      16U /* only a shipped ruleset may say it */
 #define LP_KEY_NOT_EMPTY    32U /* of a list: at least one entry */
 
 /* One key. Tables end with a row without a name. */

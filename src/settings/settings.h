@@ -13,8 +13,8 @@
 
 enum lp_wish_kind {
 	LP_WISH_RO = 0, /* --ro PATH: readable; write grants of lower layers at or below it go */
-	LP_WISH_RW,	/* --rw PATH */
-	LP_WISH_DENY,	/* --deny PATH: neither readable nor writable */
+	LP_WISH_RW,     /* --rw PATH */
+	LP_WISH_DENY,   /* --deny PATH: neither readable nor writable */
 };
 
 struct lp_wish {
@@ -30,19 +30,19 @@ enum lp_network_wish {
 
 /* What the command line and the environment ask for. Nothing in it is owned. */
 struct lp_request {
-	const char *command;	   /* what will be run, or NULL: its base name picks the ruleset */
+	const char *command;       /* what will be run, or NULL: its base name picks the ruleset */
 	const char *settings_file; /* --settings: stands in for the rulesets and the user's file */
 	const char *project_dir;   /* --project DIR: even $HOME, where nobody else may say so */
 	const char *single_file;   /* --file: the only writable file; there is no project */
-	bool no_project_file;	   /* --no-project-file */
+	bool no_project_file;      /* --no-project-file */
 	enum lp_network_wish network;
 	const struct lp_strv *rulesets; /* --ruleset, in order; empty: picked by command */
 	const struct lp_wish *wishes;
 	size_t wish_count;
 	const struct lp_strv *env;    /* --env NAME or NAME=VALUE */
 	const struct lp_strv *accept; /* --accept-gap NAME */
-	const char *home;	      /* absolute; never NULL */
-	const char *cwd;	      /* absolute, symlinks resolved */
+	const char *home;             /* absolute; never NULL */
+	const char *cwd;              /* absolute, symlinks resolved */
 };
 
 /*
@@ -53,7 +53,8 @@ struct lp_request {
 int lp_settings_load(
 	const struct lp_request *request, struct lp_policy **ret_policy, struct lp_err *err);
 
-/* The home directory: $HOME if it is absolute, else the passwd entry, else NULL. Newly allocated. */
+/* The home directory: $HOME if it is absolute, else the passwd entry, else NULL. Newly allocated.
+ */
 char *lp_settings_home(void);
 
 /* The user's own file: $XDG_CONFIG_HOME/landpen/settings.json or ~/.config/... Newly allocated. */

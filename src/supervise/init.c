@@ -180,7 +180,7 @@ static void obey(struct init *init)
 	} else if (message.kind == LP_MESSAGE_RELEASE) {
 		init->released = true;
 	} else if (message.kind == LP_MESSAGE_SIGNAL && !init->command_ended &&
-		(message.value != SIGCONT || message.more == init->stops)) {
+		   (message.value != SIGCONT || message.more == init->stops)) {
 		/* a SIGCONT that answers an earlier stop must not undo a later one */
 		kill(init->command, message.value);
 	}

@@ -1,10 +1,10 @@
 /*
  * The janitor: one small process that outlives the command and removes the private TMPDIR.
  *
- * Natively the launcher becomes the command, so nobody of landpen's is left to clean up. The janitor
- * is a child of the command's then, but one without an exit signal, which wait(2) neither reports
- * nor counts (only __WALL does); it outlives the command and is reaped by init. If the launcher is
- * about to exec, it shares its memory (CLONE_VM) until then, which saves the copy of
+ * Natively the launcher becomes the command, so nobody of landpen's is left to clean up. The
+ * janitor is a child of the command's then, but one without an exit signal, which wait(2) neither
+ * reports nor counts (only __WALL does); it outlives the command and is reaped by init. If the
+ * launcher is about to exec, it shares its memory (CLONE_VM) until then, which saves the copy of
  * the page tables; it makes only system calls that cannot fail meanwhile and no library state.
  */
 #include "supervise/supervise.h"
@@ -67,8 +67,7 @@ int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struc
 
 	duty = (struct duty){plan, lp_pidfd_open(getpid()), lock_fd};
 	if (duty.pidfd < 0)
-		return lp_fail(err, -duty.pidfd,
-			"starting the janitor: %m (Linux 5.3 is needed)");
+		return lp_fail(err, -duty.pidfd, "starting the janitor: %m (Linux 5.3 is needed)");
 	/* inherited: until it has its own session, the terminal's signals are for it as well */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &callers);

@@ -1,6 +1,6 @@
 /*
- * What a run puts on the user's disk, and its removal: the private TMPDIR and, around bwrap, stubs in
- * the place of absent protected names, since a mount needs something to stand on.
+ * What a run puts on the user's disk, and its removal: the private TMPDIR and, around bwrap, stubs
+ * in the place of absent protected names, since a mount needs something to stand on.
  *
  * Runs in the launcher and in the janitor, unconfined. The agent has written in the same folders:
  * only empty folders and files that are still as they were made are removed, nothing is followed.
@@ -37,7 +37,8 @@ static int make_folder(const char *path, bool above)
 
 static int make_file(const char *path)
 {
-	lp_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	lp_autoclose int fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	const char *content = lp_stub_content(path);
 	int r;
 
@@ -57,7 +58,8 @@ static int make_all(const struct lp_plan *plan, struct lp_err *err)
 
 		if (r < 0)
 			return lp_fail(err, -r,
-				"%s: %m; this name is to be protected, and a mount needs something to "
+				"%s: %m; this name is to be protected, and a mount needs something "
+				"to "
 				"stand on",
 				path);
 	}

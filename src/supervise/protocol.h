@@ -9,14 +9,14 @@
 enum lp_message_kind {
 	LP_MESSAGE_NONE = 0,
 	/* init -> landpen */
-	LP_MESSAGE_STARTED,  /* the mounts hold and the command is about to be exec'ed */
-	LP_MESSAGE_REFUSED,  /* value: exit code; the sentence went to stderr */
-	LP_MESSAGE_STOPPED,  /* value: signal that stopped the command; more: how often so far */
-	LP_MESSAGE_EXITED,   /* value: exit code; more: whether processes are left behind */
-	LP_MESSAGE_KILLED,   /* value: signal; more: as above */
+	LP_MESSAGE_STARTED, /* the mounts hold and the command is about to be exec'ed */
+	LP_MESSAGE_REFUSED, /* value: exit code; the sentence went to stderr */
+	LP_MESSAGE_STOPPED, /* value: signal that stopped the command; more: how often so far */
+	LP_MESSAGE_EXITED,  /* value: exit code; more: whether processes are left behind */
+	LP_MESSAGE_KILLED,  /* value: signal; more: as above */
 	/* landpen -> init */
-	LP_MESSAGE_SIGNAL,   /* value: signal for the command; SIGCONT: more as in STOPPED */
-	LP_MESSAGE_RELEASE,  /* go on without me; else the end of the socket ends the pen */
+	LP_MESSAGE_SIGNAL,  /* value: signal for the command; SIGCONT: more as in STOPPED */
+	LP_MESSAGE_RELEASE, /* go on without me; else the end of the socket ends the pen */
 };
 
 struct lp_message {

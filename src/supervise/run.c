@@ -167,8 +167,7 @@ static void place(int fd, int number)
 static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 {
 	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
-		run->project_lock, run->exclude_fd, run->tmpdir_lock,
-		run->command_fd};
+		run->project_lock, run->exclude_fd, run->tmpdir_lock, run->command_fd};
 	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
@@ -269,7 +268,8 @@ static int explain_failure(struct run *run, struct lp_err *err)
 	text[n > 0 ? n : 0] = '\0';
 	lp_str_add_escaped(&said, text, strcspn(text, "\n"));
 	return lp_fail(err, EPERM,
-		"bubblewrap could not make the pen: %s; `landpen doctor` tells what this machine allows",
+		"bubblewrap could not make the pen: %s; `landpen doctor` tells what this machine "
+		"allows",
 		said.len ? said.text : "it said nothing");
 }
 
@@ -341,8 +341,15 @@ static int wait_for_command(struct run *run, struct lp_outcome *ret_outcome, str
 int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const *argv,
 	struct lp_outcome *ret_outcome, struct lp_err *err)
 {
-	struct run run = {.plan = plan, .argv = argv, .socket = -1, .errors = -1, .signals = -1,
-		.project_lock = -1, .tmpdir_lock = tmpdir_lock, .exclude_fd = -1, .ignored = ignored_signals(),
+	struct run run = {.plan = plan,
+		.argv = argv,
+		.socket = -1,
+		.errors = -1,
+		.signals = -1,
+		.project_lock = -1,
+		.tmpdir_lock = tmpdir_lock,
+		.exclude_fd = -1,
+		.ignored = ignored_signals(),
 		.blocked = blocked_signals()};
 	int r = lp_stubs_make(plan, &run.project_lock, err);
 

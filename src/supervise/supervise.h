@@ -7,7 +7,8 @@
 #include "base/base.h"
 #include "plan/plan.h"
 
-/* Where the private TMPDIR will be: a name that no other run has. Newly allocated; NULL: -ENOMEM. */
+/* Where the private TMPDIR will be: a name that no other run has. Newly allocated; NULL: -ENOMEM.
+ */
 char *lp_tmpdir_name(void);
 
 /*
@@ -46,15 +47,15 @@ struct lp_outcome {
 
 /*
  * Runs argv inside bwrap as the plan says and waits for it. Processes that the command leaves
- * behind go on, and what they need stays until the janitor sees them gone. 0 and the outcome, or -errno with the
- * sentence when the command was not started.
+ * behind go on, and what they need stays until the janitor sees them gone. 0 and the outcome, or
+ * -errno with the sentence when the command was not started.
  */
 int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const *argv,
 	struct lp_outcome *ret_outcome, struct lp_err *err);
 
 /*
- * The entry of pid 1 inside bwrap: main calls it when argv[0] is LP_INIT_NAME and it is pid 1. Confines, starts the
- * command, reaps, passes signals on. Returns the exit status of the process.
+ * The entry of pid 1 inside bwrap: main calls it when argv[0] is LP_INIT_NAME and it is pid 1.
+ * Confines, starts the command, reaps, passes signals on. Returns the exit status of the process.
  */
 #define LP_INIT_NAME "/proc/self/fd/8"
 int lp_init_main(int argc, char **argv);

@@ -2,8 +2,8 @@
  * The private TMPDIR: <tmp>/landpen-<uid>-<pid>-<random>, mode 0700, with a lock that says that its
  * run is alive. What a killed run left is removed by the next janitor.
  *
- * Runs in the launcher and the janitor, unconfined. <tmp> is writable for everybody: names in it are
- * hostile, so nothing is used that is not ours alone.
+ * Runs in the launcher and the janitor, unconfined. <tmp> is writable for everybody: names in it
+ * are hostile, so nothing is used that is not ours alone.
  */
 #include "supervise/supervise.h"
 
@@ -70,8 +70,8 @@ static bool is_stale(int fd)
 	struct timespec now;
 
 	return fstat(fd, &st) == 0 && st.st_uid == getuid() &&
-		clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec - st.st_ctime > 10 &&
-		flock(fd, LOCK_EX | LOCK_NB) == 0;
+	       clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec - st.st_ctime > 10 &&
+	       flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 void lp_tmpdir_sweep(const char *own)
@@ -87,8 +87,8 @@ void lp_tmpdir_sweep(const char *own)
 
 		if (strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
-		fd = openat(dirfd(dir), entry->d_name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(
+			dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 && is_stale(fd))
 			lp_remove_tree(dirfd(dir), entry->d_name);
 	}

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERB(verb)   (1U << (verb))
-#define WITH_POLICY  (VERB(LP_VERB_RUN) | VERB(LP_VERB_EXPLAIN) | VERB(LP_VERB_POLICY))
-#define EVERY	     (~0U)
+#define VERB(verb)  (1U << (verb))
+#define WITH_POLICY (VERB(LP_VERB_RUN) | VERB(LP_VERB_EXPLAIN) | VERB(LP_VERB_POLICY))
+#define EVERY       (~0U)
 
 enum option_id {
 	OPT_HELP,
@@ -85,17 +85,21 @@ static const struct {
 	const char *name, *usage, *about;
 } verbs[] = {
 	[LP_VERB_RUN] = {"run", "landpen [run] [options] [--] COMMAND [ARG...]",
-		"Runs COMMAND so that it can read the system and its tools, write only the project, and\n"
-		"cannot widen its own pen. Other verbs: doctor, explain, policy, trust; a command of such a\n"
+		"Runs COMMAND so that it can read the system and its tools, write only the "
+		"project, and\n"
+		"cannot widen its own pen. Other verbs: doctor, explain, policy, trust; a command "
+		"of such a\n"
 		"name is run by `landpen run NAME`."},
 	[LP_VERB_DOCTOR] = {"doctor", "landpen doctor [options]",
 		"Tries out what this machine can enforce and says which back end would be used."},
 	[LP_VERB_EXPLAIN] = {"explain", "landpen explain [options] PATH...",
-		"Says whether PATH may be read, written and executed, and which line of which file decided."},
+		"Says whether PATH may be read, written and executed, and which line of which file "
+		"decided."},
 	[LP_VERB_POLICY] = {"policy", "landpen policy [options] [COMMAND]",
 		"Prints the merged policy that COMMAND would run under."},
 	[LP_VERB_TRUST] = {"trust", "landpen trust [--remove] [FILE]",
-		"Accepts the exact content of a project's .landpen.json, so that it may widen the pen."},
+		"Accepts the exact content of a project's .landpen.json, so that it may widen the "
+		"pen."},
 };
 
 void lp_cmdline_help(enum lp_verb verb)
@@ -294,8 +298,8 @@ static int parse_letters(char **argv, int *at, struct lp_cmdline *cmdline, struc
 		if (letter[1])
 			return set_value(option, letter + 1, cmdline, err);
 		if (!argv[*at + 1])
-			return lp_fail(err, EINVAL, "-%c: takes %s", option->letter,
-				option->argument);
+			return lp_fail(
+				err, EINVAL, "-%c: takes %s", option->letter, option->argument);
 		return set_value(option, argv[++*at], cmdline, err);
 	}
 	return 0;

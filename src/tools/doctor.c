@@ -37,8 +37,8 @@ static int try_landlock(int abi)
 /* In a child: the tightest filter must refuse a unix socket and leave a socket pair alone. */
 static int try_filter(int unused)
 {
-	struct lp_plan plan = {.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED,
-				       LP_UNLIMITED}};
+	struct lp_plan plan = {
+		.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED}};
 	int pair[2], fd;
 
 	(void)unused;
@@ -68,8 +68,8 @@ static void examine(struct lp_abilities *abilities, struct check checks[4])
 {
 	lp_abilities_probe(abilities);
 	lp_bwrap_probe(abilities);
-	checks[0] = (struct check){.name = "landlock",
-		.works = in_child(try_landlock, abilities->landlock_abi)};
+	checks[0] = (struct check){
+		.name = "landlock", .works = in_child(try_landlock, abilities->landlock_abi)};
 	snprintf(checks[0].detail, sizeof(checks[0].detail), "ABI %d, errata 0x%x",
 		abilities->landlock_abi, abilities->landlock_errata);
 	checks[1] = (struct check){.name = "seccomp", .works = in_child(try_filter, 0)};
@@ -80,7 +80,8 @@ static void examine(struct lp_abilities *abilities, struct check checks[4])
 		checks[2].works ? abilities->bwrap_path : abilities->bwrap_why);
 	checks[3] = (struct check){.name = "outside", .works = !lp_confine_is_inside()};
 	snprintf(checks[3].detail, sizeof(checks[3].detail), "%s",
-		checks[3].works ? "not inside a pen" : "inside a pen: a further landpen only execs");
+		checks[3].works ? "not inside a pen"
+				: "inside a pen: a further landpen only execs");
 	if (!checks[0].works)
 		abilities->landlock_abi = 0;
 	abilities->seccomp_filter = checks[1].works;
@@ -107,7 +108,8 @@ static void print_json_text(const char *text)
 	putchar('"');
 }
 
-static void print_json(const struct check *checks, size_t count, const struct lp_abilities *abilities)
+static void print_json(
+	const struct check *checks, size_t count, const struct lp_abilities *abilities)
 {
 	printf("{");
 	for (size_t i = 0; i < count; i++) {
@@ -118,7 +120,8 @@ static void print_json(const struct check *checks, size_t count, const struct lp
 	}
 	printf("\"landlockAbi\": %d, \"backend\": {\"writableProject\": \"%s\", "
 	       "\"readOnlyProject\": \"%s\"}}\n",
-		abilities->landlock_abi, backend_for(abilities, true), backend_for(abilities, false));
+		abilities->landlock_abi, backend_for(abilities, true),
+		backend_for(abilities, false));
 }
 
 int lp_tool_doctor(const struct lp_cmdline *cmdline, struct lp_err *err)

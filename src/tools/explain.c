@@ -109,15 +109,15 @@ int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *pol
 	return 0;
 }
 
-int lp_tool_summary(
-	const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str)
+int lp_tool_summary(const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str)
 {
 	bool writable = lp_policy_may(policy, policy->project, LP_ACCESS_WRITE).allowed;
 	bool home = lp_policy_may(policy, policy->home, LP_ACCESS_READ).allowed;
 
 	lp_str_add(str, "project ");
 	lp_str_add_escaped(str, policy->project, strlen(policy->project));
-	return lp_str_addf(str, " %s, home %s, network %s (%s)", writable ? "writable" : "read-only",
-		home ? "readable" : "hidden", policy->network == LP_NETWORK_OPEN ? "open" : "none",
+	return lp_str_addf(str, " %s, home %s, network %s (%s)",
+		writable ? "writable" : "read-only", home ? "readable" : "hidden",
+		policy->network == LP_NETWORK_OPEN ? "open" : "none",
 		plan->backend == LP_BACKEND_BWRAP ? "bwrap" : "landlock");
 }

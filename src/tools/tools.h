@@ -20,8 +20,8 @@ enum lp_verb {
 struct lp_cmdline {
 	enum lp_verb verb;
 	bool help, version, quiet, verbose, json, plan, remove;
-	const char *shell_string;   /* -c */
-	const char *settings_file;  /* -s */
+	const char *shell_string;  /* -c */
+	const char *settings_file; /* -s */
 	const char *project_dir;
 	const char *single_file;
 	const char *abilities_file; /* policy --abilities */
@@ -47,9 +47,8 @@ int lp_tool_explain(
 	const struct lp_cmdline *cmdline, const struct lp_policy *policy, struct lp_err *err);
 int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *policy,
 	const struct lp_plan *plan, struct lp_err *err);
-int lp_tool_trust(const struct lp_cmdline *cmdline, const char *home, const char *cwd,
-	struct lp_err *err);
+int lp_tool_trust(
+	const struct lp_cmdline *cmdline, const char *home, const char *cwd, struct lp_err *err);
 
 /* "project /x writable, home hidden, no network (landlock)": what the pen allows, one line. */
-int lp_tool_summary(
-	const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str);
+int lp_tool_summary(const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str);

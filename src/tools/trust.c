@@ -1,6 +1,7 @@
 /*
  * `landpen trust`: shows a project file and keeps a copy of it as accepted.
- * The content is somebody else's: it is shown escaped, so that it cannot hide lines from the reader.
+ * The content is somebody else's: it is shown escaped, so that it cannot hide lines from the
+ * reader.
  */
 #include "tools/tools.h"
 
@@ -23,7 +24,8 @@ static int find_file(const struct lp_cmdline *cmdline, const char *home, const c
 	if (!cmdline->operands[0]) {
 		*ret_path = lp_settings_project_file(cwd, "/");
 		return *ret_path ? 0
-				 : lp_fail(err, ENOENT, "no .landpen.json here or above; name the file");
+				 : lp_fail(err, ENOENT,
+					   "no .landpen.json here or above; name the file");
 	}
 	r = lp_path_absolute(cmdline->operands[0], cwd, home, &absolute);
 	if (r == 0)
@@ -47,8 +49,8 @@ static void show(const char *path, const char *text, size_t len)
 	}
 }
 
-int lp_tool_trust(const struct lp_cmdline *cmdline, const char *home, const char *cwd,
-	struct lp_err *err)
+int lp_tool_trust(
+	const struct lp_cmdline *cmdline, const char *home, const char *cwd, struct lp_err *err)
 {
 	lp_autofree char *path = NULL;
 	lp_autofree char *text = NULL;

@@ -4,8 +4,8 @@
  *     bench spawn ROUNDS FILE      each line of FILE is a command; prints for each the median time
  *                                  of fork+exec+wait in µs and the peak memory in KiB, all commands
  *                                  taking turns, so that what disturbs one disturbs all
- *     bench minimal N CMD...       a launcher that does nothing but Landlock with N rules, and execs
- *     bench opens COUNT FILE       ns for one open+close of FILE, the best of 20 rounds
+ *     bench minimal N CMD...       a launcher that does nothing but Landlock with N rules, and
+ * execs bench opens COUNT FILE       ns for one open+close of FILE, the best of 20 rounds
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,9 +109,9 @@ static int spawn(int rounds, const char *file)
 static int minimal(int rules, char **argv)
 {
 	static const char *const paths[] = {"/", "/usr", "/etc", "/opt", "/proc", "/sys", "/var",
-		"/tmp", "/dev", "/home", "/root", "/srv", "/mnt", "/run", "/boot", "/media", "/usr/bin",
-		"/usr/lib", "/usr/share", "/usr/local", "/usr/sbin", "/usr/include", "/var/lib",
-		"/var/cache", "/var/log", "/etc/ssl", "/etc/default", "/usr/share/doc",
+		"/tmp", "/dev", "/home", "/root", "/srv", "/mnt", "/run", "/boot", "/media",
+		"/usr/bin", "/usr/lib", "/usr/share", "/usr/local", "/usr/sbin", "/usr/include",
+		"/var/lib", "/var/cache", "/var/log", "/etc/ssl", "/etc/default", "/usr/share/doc",
 		"/usr/share/man", "/usr/lib/git-core"};
 	struct lp_landlock_attr attr = {.handled_fs = (1ULL << 13) - 1};
 	int ruleset = lp_landlock_create(&attr), added = 0;
@@ -122,8 +122,9 @@ static int minimal(int rules, char **argv)
 		if (fd < 0)
 			continue;
 		added += lp_landlock_add_path(ruleset, fd,
-				 i ? LP_FS_READ_FILE : LP_FS_EXECUTE | LP_FS_READ_FILE |
-						 LP_FS_READ_DIR | LP_FS_WRITE_FILE) == 0;
+				 i ? LP_FS_READ_FILE
+				   : LP_FS_EXECUTE | LP_FS_READ_FILE | LP_FS_READ_DIR |
+						 LP_FS_WRITE_FILE) == 0;
 		close(fd);
 	}
 	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

@@ -1,7 +1,7 @@
 /*
  * The seccomp filters by simulation: a table of calls with what each combination of openings must
- * answer. The programs are classic BPF, run here by a small interpreter; the running kernel runs the
- * same tables in the scenarios.
+ * answer. The programs are classic BPF, run here by a small interpreter; the running kernel runs
+ * the same tables in the scenarios.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@
 #define NATIVE AUDIT_ARCH_AARCH64
 #endif
 
-#define ALLOW SECCOMP_RET_ALLOW
+#define ALLOW            SECCOMP_RET_ALLOW
 #define FAIL_WITH(error) (SECCOMP_RET_ERRNO | (error))
 
 static uint32_t run(const struct sock_fprog *program, const struct seccomp_data *data)

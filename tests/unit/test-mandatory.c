@@ -151,10 +151,9 @@ static void test_absent_names(void **state)
 	static const char *const files[] = {".gitconfig", ".gitmodules", ".bashrc", ".bash_profile",
 		".zshrc", ".zprofile", ".profile", ".ripgreprc", ".mcp.json", ".landpen.json",
 		".zshenv", ".zlogin", ".bash_login", ".bash_logout"};
-	static const char *const directories[] = {
-		".vscode", ".idea", ".claude/commands", ".claude/agents",
-		".claude/settings.json", ".claude/settings.local.json", ".claude/hooks",
-		".claude/skills"};
+	static const char *const directories[] = {".vscode", ".idea", ".claude/commands",
+		".claude/agents", ".claude/settings.json", ".claude/settings.local.json",
+		".claude/hooks", ".claude/skills"};
 	struct fixture *fx = *state;
 
 	sh(fx, "mkdir p");

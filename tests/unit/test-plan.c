@@ -23,8 +23,8 @@ static struct lp_policy *make_policy(void)
 	policy->cwd = strdup("/srv/project");
 	policy->project = strdup("/srv/project");
 	policy->ptys = true;
-	policy->limits = (struct lp_limits){LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED,
-		LP_UNLIMITED};
+	policy->limits = (struct lp_limits){
+		LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED};
 	return policy;
 }
 
@@ -85,18 +85,15 @@ static void test_read_only_by_abi(void **state)
 		assert_int_equal(has_gap(plan, "truncate"), abi >= 1 && abi < 3);
 		assert_int_equal(has_gap(plan, "signals"), abi >= 1 && abi < 6);
 		assert_false(has_gap(plan, "metadata"));
-		assert_int_equal(plan->backend,
-			abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
+		assert_int_equal(plan->backend, abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
 		if (abi >= 1)
 			assert_true(plan->handled.handled_fs == lp_landlock_known(abi).handled_fs);
 		lp_plan_free(plan);
 		plan = plan_with(policy, abi, "yes", LP_BACKEND_WISH_AUTO);
-		assert_int_equal(plan->backend,
-			abi < 6 ? LP_BACKEND_BWRAP : LP_BACKEND_LANDLOCK);
+		assert_int_equal(plan->backend, abi < 6 ? LP_BACKEND_BWRAP : LP_BACKEND_LANDLOCK);
 		lp_plan_free(plan);
 		plan = plan_with(policy, abi, "no", LP_BACKEND_WISH_AUTO);
-		assert_int_equal(plan->backend,
-			abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
+		assert_int_equal(plan->backend, abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
 		assert_int_equal(has_gap(plan, "no-bwrap"), abi < 6);
 		lp_plan_free(plan);
 	}
@@ -167,9 +164,8 @@ static void test_patterns_are_late(void **state)
 static void test_environment(void **state)
 {
 	struct lp_policy *policy = make_policy();
-	struct lp_env_rule pass = {.action = LP_ENV_PASS,
-		.name = strdup("PA*"),
-		.origin = {NULL, strdup("test")}};
+	struct lp_env_rule pass = {
+		.action = LP_ENV_PASS, .name = strdup("PA*"), .origin = {NULL, strdup("test")}};
 	struct lp_plan *plan;
 
 	(void)state;
@@ -218,7 +214,8 @@ static void test_bad_input(void **state)
 	assert_int_equal(lp_plan_make(&input, &plan, &err), -EINVAL);
 	assert_null(plan);
 	assert_non_null(strstr(err.text, "did you mean 'metadata'"));
-	assert_int_equal(lp_abilities_read("landlock_abi 7\nnonsense 1\n", &abilities, &err), -EINVAL);
+	assert_int_equal(
+		lp_abilities_read("landlock_abi 7\nnonsense 1\n", &abilities, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "line 2"));
 	lp_policy_free(policy);
 }
