@@ -56,6 +56,8 @@ test_needs()
 	sys:vim          vim               vim-enhanced     vim         vim
 	sys:ssh-keygen   openssh-client    openssh          openssh     openssh-keygen
 	sys:strace       strace            strace           strace      strace
+	cmd:zsh          zsh               zsh              zsh         zsh
+	cmd:fish         fish              fish             fish        fish
 	cmd:hyperfine    hyperfine         hyperfine        hyperfine   hyperfine
 	sys:script       bsdutils          util-linux-script util-linux util-linux-misc
 	sys:setpriv      util-linux        util-linux       util-linux  setpriv
@@ -193,6 +195,11 @@ build_shipped()
 	build "$dir" "$@" -Dbuildtype=release
 }
 
+install_build()
+{
+	meson configure "$1" -Dprefix="$prefix" && meson install -C "$1"
+}
+
 check_meson()
 {
 	case $(meson --version) in
@@ -264,8 +271,7 @@ install_and_show()
 	install_missing build_needs
 	check_meson
 	step 'building' build_shipped build-release -Dtests=false
-	step "installing below $prefix" meson configure build-release -Dprefix="$prefix"
-	step "installing below $prefix" meson install -C build-release
+	step "installing below $prefix" install_build build-release
 	show
 	printf '\nlandpen is %s\n' "$prefix/bin/landpen"
 	case :$PATH: in
@@ -330,7 +336,7 @@ prefix=${HOME:-}/.local mode=install
 [ "$(id -u)" != 0 ] || prefix=/usr/local
 while [ $# -gt 0 ]; do
 	case $1 in
-	--test) mode=test ;;
+	--test) mode='test' ;;
 	--prefix) [ $# -gt 1 ] || die '--prefix takes a folder'; prefix=$2; shift ;;
 	--prefix=*) prefix=${1#*=} ;;
 	-h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//p;}' "$0"; exit ;;

@@ -187,6 +187,13 @@ static void tell_start(const struct session *session)
 	}
 	if (session->cmdline.verbose)
 		print_notices(&session->plan->notices);
+	if (strcmp(session->plan->cwd, session->policy->cwd) && !session->cmdline.quiet) {
+		struct lp_str line LP_CLEANUP(lp_str_clear) = {0};
+
+		if (lp_str_addf(&line, "%s is hidden in the pen: the command starts in %s",
+			    session->policy->cwd, session->plan->cwd) == 0)
+			print_line(line.text);
+	}
 }
 
 /* Ends as the command did: by its signal where that is possible. */
@@ -209,6 +216,10 @@ static int run_native(struct session *session, int lock)
 {
 	int code;
 
+	if (strcmp(session->plan->cwd, session->policy->cwd) && chdir(session->plan->cwd) < 0) {
+		lp_fail(&session->err, errno, "%s: %m", session->plan->cwd);
+		return refuse(session);
+	}
 	if (lp_janitor_start(session->plan, lock, true, &session->err) < 0)
 		return refuse(session);
 	if (lp_confine_landlock(session->plan, &session->err) < 0)

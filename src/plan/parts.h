@@ -13,7 +13,6 @@
 #define LP_GAP_REFER     "refer"
 #define LP_GAP_LANDLOCK  "no-landlock"
 #define LP_GAP_LATE      "late-names"
-#define LP_GAP_ABSTRACT  "abstract-sockets"
 #define LP_GAP_BWRAP     "no-bwrap"
 #define LP_GAP_SECCOMP   "no-seccomp"
 

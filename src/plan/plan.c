@@ -13,7 +13,7 @@
 
 static const char *const gap_names[] = {LP_GAP_PROTECTED, LP_GAP_READ, LP_GAP_METADATA,
 	LP_GAP_TERMINALS, LP_GAP_SIGNALS, LP_GAP_TRUNCATE, LP_GAP_REFER, LP_GAP_LATE,
-	LP_GAP_ABSTRACT, LP_GAP_LANDLOCK, LP_GAP_BWRAP, LP_GAP_SECCOMP, NULL};
+	LP_GAP_LANDLOCK, LP_GAP_BWRAP, LP_GAP_SECCOMP, NULL};
 
 const char *const *lp_plan_gap_names(void)
 {
@@ -148,16 +148,14 @@ static int check_accepted(const struct lp_policy *policy, struct lp_err *err)
 	return 0;
 }
 
-/* bwrap cannot start a command there, and natively it could do nothing. */
-static int check_cwd(const struct lp_policy *policy, struct lp_err *err)
+/* Where the command starts: where landpen was called, if that can be seen inside. */
+static const char *first_visible(const struct lp_policy *policy)
 {
 	if (lp_policy_may(policy, policy->cwd, LP_ACCESS_READ).allowed)
-		return 0;
-	return lp_fail(err, EINVAL,
-		"the working directory %s is hidden by the policy: go to the project first, or "
-		"open it "
-		"with --ro",
-		policy->cwd);
+		return policy->cwd;
+	if (policy->project && lp_policy_may(policy, policy->project, LP_ACCESS_READ).allowed)
+		return policy->project;
+	return "/";
 }
 
 static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
@@ -167,7 +165,7 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 	plan->filter = filter_bits(policy);
 	plan->limits = policy->limits;
 	plan->drop_capabilities = true;
-	plan->cwd = strdup(policy->cwd);
+	plan->cwd = strdup(first_visible(policy));
 	plan->project = strdup(policy->project ? policy->project : policy->cwd);
 	plan->tmpdir = strdup(input->tmpdir);
 	if (!plan->cwd || !plan->project || !plan->tmpdir)
@@ -211,8 +209,6 @@ int lp_plan_make(const struct lp_plan_input *input, struct lp_plan **ret_plan, s
 
 	if (r == 0)
 		r = check_accepted(input->policy, err);
-	if (r == 0)
-		r = check_cwd(input->policy, err);
 	if (r == -EINVAL)
 		return r;
 	if (r == 0)

@@ -83,7 +83,8 @@ struct lp_plan {
 	unsigned filter;
 	struct lp_limits limits;
 	struct lp_strv environment; /* NAME=VALUE */
-	char *cwd, *tmpdir, *project;
+	char *cwd; /* where the command starts; not the caller's where that is hidden */
+	char *tmpdir, *project;
 	char *bwrap; /* the program */
 	bool drop_capabilities;
 };

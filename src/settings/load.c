@@ -170,8 +170,13 @@ static int grant_project(struct lp_load *load, struct lp_err *err)
 {
 	int r;
 
-	if (!load->has_rulesets || load->single_file)
+	if (!load->has_rulesets)
 		return 0;
+	/* with --file the folder around it may be read, unless that would open the home */
+	if (load->single_file)
+		return lp_path_is_under(load->policy->home, load->project.top)
+			? 0
+			: add_own(load, LP_RULE_ALLOW_READ, load->project.top, "project", err);
 	r = add_own(load, LP_RULE_ALLOW_WRITE, load->project.top, "project", err);
 	if (r < 0)
 		return r;

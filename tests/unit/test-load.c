@@ -255,7 +255,7 @@ static void test_single_file(void **state)
 	fixture->request.single_file = "~/notes";
 	load(fixture);
 	assert_may(fixture, "p/notes.txt", true, true);
-	assert_may(fixture, "p/x", false, false);
+	assert_may(fixture, "p/x", true, false);
 	assert_may(fixture, "user/x", true, false);
 	assert_may(fixture, ".chain/cache/x", true, false);
 	assert_may(fixture, ".agent/x", true, true);
