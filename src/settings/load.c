@@ -197,11 +197,22 @@ static int protect(struct lp_load *load, char *path, struct lp_err *err)
 	return r;
 }
 
+static bool grants_writing(const struct lp_policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].kind == LP_RULE_ALLOW_WRITE)
+			return true;
+	return false;
+}
+
 static int protect_settings(struct lp_load *load, struct lp_err *err)
 {
 	struct lp_policy *policy = load->policy;
 	int r;
 
+	/* where nothing may be written, there is nothing to take back */
+	if (!grants_writing(policy))
+		return 0;
 	r = lp_mandatory_add(
 		policy, &load->project, load->merge.depth, load->merge.git_config, err);
 	if (r == 0)

@@ -1,10 +1,12 @@
 /*
- * What the acts are tried on: servers that run outside the pen. Each prints one line when it is
- * ready (a port, a name) and stays until it is killed, at most two minutes.
+ * What the acts are tried on and judged by: servers that run outside the pen, and a listing. Each
+ * prints one line when it is ready (a port, a name) and stays until it is killed, at most two
+ * minutes.
  */
 #include "probe.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -115,7 +118,53 @@ static int serve_victim(char **argv)
 	return stay();
 }
 
+static void print_entry(const char *path, const struct stat *st)
+{
+	char target[4096] = "";
+	if (S_ISLNK(st->st_mode) && readlink(path, target, sizeof(target) - 1) < 0)
+		target[0] = '\0';
+	printf("%s %o %u %s", path, st->st_mode, st->st_uid, target);
+	if (S_ISREG(st->st_mode))
+		printf("%u %lld %lld.%09ld", (unsigned)st->st_nlink, (long long)st->st_size,
+			(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	putchar('\n');
+}
+
+static void print_tree(const char *path, char **left_out)
+{
+	struct dirent **entries;
+	struct stat st;
+	char inner[4096];
+	for (char **name = left_out; *name; name++)
+		if (strcmp(path, *name) == 0)
+			return;
+	if (lstat(path, &st) < 0)
+		return;
+	print_entry(path, &st);
+	int count = S_ISDIR(st.st_mode) ? scandir(path, &entries, NULL, alphasort) : 0;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+			snprintf(inner, sizeof(inner), "%s/%s", path, name) < (int)sizeof(inner))
+			print_tree(strncmp(inner, "./", 2) == 0 ? inner + 2 : inner, left_out);
+		free(entries[i]);
+	}
+	if (count > 0)
+		free(entries);
+}
+
+/* DIR [NAME...]: all that is below DIR but for NAMEs: mode, owner, and of files links, size, time.
+ */
+static int act_tree(char **argv)
+{
+	if (chdir(argv[0]) < 0)
+		return -errno;
+	print_tree(".", argv + 1);
+	return ACT_PRINTED;
+}
+
 const struct act serve_acts[] = {
+	{"tree", 1, act_tree},
 	{"serve-tcp", 0, serve_tcp},
 	{"serve-mptcp", 0, serve_mptcp},
 	{"serve-udp", 0, serve_udp},
