@@ -7,7 +7,8 @@
 # machine, as an ordinary user; the release build with musl is the one to measure.
 set -eu
 rounds=${1:-300}
-dir=$(mktemp -d)
+# on a disk; TMPDIR itself may be memory, as /tmp is on many systems
+dir=$(TMPDIR=/var/tmp mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 HOME=$dir/home
 export HOME
