@@ -214,6 +214,24 @@ static bool is_file_name(const char *path, const char *project)
 	return !lp_path_is_under(path, project) && (strchr(name + 1, '.') || !strcmp(name, ".env"));
 }
 
+/* What another run made for this purpose: the last pen in the project removes it. */
+static int adopt_stub(struct lp_plan *plan, const struct point *point, enum state outer)
+{
+	mode_t mode;
+	struct stat st;
+
+	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ) ||
+		lstat(point->path, &st) < 0)
+		return 0;
+	mode = st.st_mode & 07777;
+	if (S_ISDIR(st.st_mode) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
+		return lp_strv_add(&plan->stubs, point->path);
+	if (S_ISREG(st.st_mode) && mode == LP_FILE_STUB_MODE &&
+		is_file_name(point->path, plan->project))
+		return lp_strv_add(&plan->file_stubs, point->path);
+	return 0;
+}
+
 /* An absent name: nothing to do where nobody can create it, else a stub for each missing folder. */
 static int add_absent(struct lp_plan *plan, const struct point *point, enum state outer)
 {
@@ -225,6 +243,11 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 	if (r < 0 || outer != STATE_WRITE || !point->rule ||
 		point->rule->kind >= LP_RULE_ALLOW_READ)
 		return r;
+	/* made since the settings were read, by another pen in this project: it is held all the same */
+	if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode)) {
+		r = adopt_stub(plan, point, outer);
+		return r < 0 ? r : add_mount(plan, LP_MOUNT_RO, NULL, path);
+	}
 	while (r == 0 && lstat(path, &st) < 0 && strcmp(path, "/")) {
 		char *above = lp_path_parent(path);
 
@@ -244,24 +267,6 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 			r = add_mount(plan, i ? LP_MOUNT_RW : LP_MOUNT_RO, NULL, missing.items[i]);
 	}
 	return r;
-}
-
-/* What another run made for this purpose: the last pen in the project removes it. */
-static int adopt_stub(struct lp_plan *plan, const struct point *point, enum state outer)
-{
-	mode_t mode;
-	struct stat st;
-
-	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ) ||
-		lstat(point->path, &st) < 0)
-		return 0;
-	mode = st.st_mode & 07777;
-	if (S_ISDIR(st.st_mode) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
-		return lp_strv_add(&plan->stubs, point->path);
-	if (S_ISREG(st.st_mode) && mode == LP_FILE_STUB_MODE &&
-		is_file_name(point->path, plan->project))
-		return lp_strv_add(&plan->file_stubs, point->path);
-	return 0;
 }
 
 static int add_point(
