@@ -28,24 +28,23 @@ static bool holds_stubs(const struct lp_plan *plan, const char *folder)
 	return false;
 }
 
+/* The mode comes with the name: another pen that looks now must know it for a stub. */
 static int make_folder(const char *path, bool above)
 {
-	if (mkdir(path, 0755) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	return chmod(path, above ? LP_STUB_ABOVE_MODE : LP_STUB_MODE) == 0 ? 0 : -errno;
+	return mkdir(path, above ? LP_STUB_ABOVE_MODE : LP_STUB_MODE) == 0 || errno == EEXIST
+		? 0
+		: -errno;
 }
 
 static int make_file(const char *path)
 {
-	lp_autoclose int fd =
-		open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	lp_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		LP_FILE_STUB_MODE);
 	const char *content = lp_stub_content(path);
-	int r;
 
 	if (fd < 0)
 		return errno == EEXIST ? 0 : -errno;
-	r = lp_write_all(fd, content, strlen(content));
-	return r == 0 && fchmod(fd, LP_FILE_STUB_MODE) < 0 ? -errno : r;
+	return lp_write_all(fd, content, strlen(content));
 }
 
 static int make_all(const struct lp_plan *plan, struct lp_err *err)
@@ -69,6 +68,7 @@ static int make_all(const struct lp_plan *plan, struct lp_err *err)
 int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err)
 {
 	lp_autoclose int lock = -1;
+	mode_t callers;
 	int r;
 
 	if (plan->stubs.count || plan->file_stubs.count) {
@@ -76,7 +76,9 @@ int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err)
 		if (lock < 0 || flock(lock, LOCK_SH) < 0)
 			return lp_fail(err, errno, "%s: %m", plan->project);
 	}
+	callers = umask(0);
 	r = make_all(plan, err);
+	umask(callers);
 	if (r == 0)
 		*ret_lock = LP_TAKE_FD(lock);
 	return r;
