@@ -243,12 +243,13 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 	if (r < 0 || outer != STATE_WRITE || !point->rule ||
 		point->rule->kind >= LP_RULE_ALLOW_READ)
 		return r;
-	/* made since the settings were read, by another pen in this project: it is held all the same */
-	if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode)) {
-		r = adopt_stub(plan, point, outer);
-		return r < 0 ? r : add_mount(plan, LP_MOUNT_RO, NULL, path);
-	}
-	while (r == 0 && lstat(path, &st) < 0 && strcmp(path, "/")) {
+	/*
+	 * The name itself may have been made since the settings were read, and so may folders above
+	 * it, by another pen in this project: they are held all the same.
+	 */
+	while (r == 0 && strcmp(path, "/") &&
+		(!missing.count || lstat(path, &st) < 0 ||
+			(st.st_mode & 07777) == LP_STUB_ABOVE_MODE)) {
 		char *above = lp_path_parent(path);
 
 		r = above ? lp_strv_add(&missing, path) : -ENOMEM;

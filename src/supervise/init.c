@@ -32,6 +32,7 @@ struct init {
 	int socket, signals;
 	pid_t command;
 	int stops;
+	bool stopped;
 	bool command_ended, released;
 };
 
@@ -144,10 +145,15 @@ static bool reap(struct init *init)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
 		if (pid != init->command)
 			continue;
+		if (WIFCONTINUED(status)) {
+			init->stopped = false;
+			continue;
+		}
 		if (WIFSTOPPED(status)) {
+			init->stopped = true;
 			tell(init, LP_MESSAGE_STOPPED, WSTOPSIG(status), ++init->stops);
 			continue;
 		}
@@ -169,7 +175,11 @@ static void obey(struct init *init)
 {
 	struct lp_message message;
 	ssize_t n = recv(init->socket, &message, sizeof(message), MSG_DONTWAIT);
+	int error = errno;
 
+	/* a stop that came before the message is to be counted before it */
+	reap(init);
+	errno = error;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n != sizeof(message)) {
@@ -180,8 +190,8 @@ static void obey(struct init *init)
 	} else if (message.kind == LP_MESSAGE_RELEASE) {
 		init->released = true;
 	} else if (message.kind == LP_MESSAGE_SIGNAL && !init->command_ended &&
-		   (message.value != SIGCONT || message.more == init->stops)) {
-		/* a SIGCONT that answers an earlier stop must not undo a later one */
+		   (message.value != SIGCONT || (init->stopped && message.more == init->stops))) {
+		/* a SIGCONT that comes late must not undo a stop, not even one still on its way */
 		kill(init->command, message.value);
 	}
 }

@@ -32,14 +32,14 @@ static bool holds_stubs(const struct lp_plan *plan, const char *folder)
 static int make_folder(const char *path, bool above)
 {
 	return mkdir(path, above ? LP_STUB_ABOVE_MODE : LP_STUB_MODE) == 0 || errno == EEXIST
-		? 0
-		: -errno;
+		       ? 0
+		       : -errno;
 }
 
 static int make_file(const char *path)
 {
-	lp_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		LP_FILE_STUB_MODE);
+	lp_autoclose int fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, LP_FILE_STUB_MODE);
 	const char *content = lp_stub_content(path);
 
 	if (fd < 0)

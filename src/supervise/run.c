@@ -239,23 +239,23 @@ static void pass_signals(struct run *run)
 	}
 }
 
-/* The command has stopped: so does landpen, and the shell sees its job stopped. */
-static void stop_with(struct run *run, int signal_number)
+/*
+ * The command has stopped: so does landpen, and the shell sees its job stopped. The SIGCONT that
+ * ends this is passed on by pass_signals(): `kill -CONT` of landpen alone must reach the command.
+ */
+static void stop_with(int signal_number)
 {
-	const struct lp_message go_on = {LP_MESSAGE_SIGNAL, SIGCONT, run->stops};
 	sigset_t one;
 
 	if (signal_number == SIGSTOP) {
 		kill(getpid(), SIGSTOP);
-	} else {
-		sigemptyset(&one);
-		sigaddset(&one, signal_number);
-		raise(signal_number);
-		sigprocmask(SIG_UNBLOCK, &one, NULL); /* stops here */
-		sigprocmask(SIG_BLOCK, &one, NULL);
+		return;
 	}
-	/* `fg` continues the whole group; `kill -CONT` of landpen alone must reach it too */
-	send(run->socket, &go_on, sizeof(go_on), MSG_NOSIGNAL);
+	sigemptyset(&one);
+	sigaddset(&one, signal_number);
+	raise(signal_number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL); /* stops here */
+	sigprocmask(SIG_BLOCK, &one, NULL);
 }
 
 /* What bwrap said when it could not start: its own words, one line. */
@@ -295,7 +295,7 @@ static int hear(struct run *run, bool *started, struct lp_outcome *ret_outcome, 
 		return 0;
 	case LP_MESSAGE_STOPPED:
 		run->stops = message.more;
-		stop_with(run, message.value);
+		stop_with(message.value);
 		return 0;
 	case LP_MESSAGE_REFUSED:
 	case LP_MESSAGE_EXITED:
