@@ -240,22 +240,14 @@ static void pass_signals(struct run *run)
 }
 
 /*
- * The command has stopped: so does landpen, and the shell sees its job stopped. The SIGCONT that
- * ends this is passed on by pass_signals(): `kill -CONT` of landpen alone must reach the command.
+ * The command has stopped: so does landpen, and the shell sees its job stopped. By SIGSTOP, whatever
+ * stopped the command: landpen's own terminal signals stay blocked, so that it stops once for each
+ * report and never by itself. The SIGCONT that ends this is passed on by pass_signals(): `kill
+ * -CONT` of landpen alone must reach the command.
  */
-static void stop_with(int signal_number)
+static void stop_too(void)
 {
-	sigset_t one;
-
-	if (signal_number == SIGSTOP) {
-		kill(getpid(), SIGSTOP);
-		return;
-	}
-	sigemptyset(&one);
-	sigaddset(&one, signal_number);
-	raise(signal_number);
-	sigprocmask(SIG_UNBLOCK, &one, NULL); /* stops here */
-	sigprocmask(SIG_BLOCK, &one, NULL);
+	kill(getpid(), SIGSTOP);
 }
 
 /* What bwrap said when it could not start: its own words, one line. */
@@ -295,7 +287,7 @@ static int hear(struct run *run, bool *started, struct lp_outcome *ret_outcome, 
 		return 0;
 	case LP_MESSAGE_STOPPED:
 		run->stops = message.more;
-		stop_with(message.value);
+		stop_too();
 		return 0;
 	case LP_MESSAGE_REFUSED:
 	case LP_MESSAGE_EXITED:
