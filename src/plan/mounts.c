@@ -188,12 +188,14 @@ static enum state enclosing(struct stack *stack, const char *path)
 	return stack->state[stack->depth - 1];
 }
 
-static void push(struct stack *stack, const char *path, enum state state)
+/* A mount that is not remembered would let what lies in it pass for its outer state. */
+static int push(struct stack *stack, const char *path, enum state state)
 {
-	if (stack->depth < LP_ARRAY_SIZE(stack->path)) {
-		stack->path[stack->depth] = path;
-		stack->state[stack->depth++] = state;
-	}
+	if (stack->depth == LP_ARRAY_SIZE(stack->path))
+		return -E2BIG;
+	stack->path[stack->depth] = path;
+	stack->state[stack->depth++] = state;
+	return 0;
 }
 
 const char *lp_stub_content(const char *path)
@@ -277,6 +279,7 @@ static int add_point(
 	enum state state = point->own ? STATE_WRITE : state_of(points->policy, point->path);
 	enum lp_mount_kind kind = state == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO;
 	struct stat st;
+	int r;
 
 	if (!strcmp(point->path, "/"))
 		return 0;
@@ -285,8 +288,8 @@ static int add_point(
 	if (!point->is_dir && lstat(point->path, &st) == 0 && S_ISLNK(st.st_mode))
 		return outer == STATE_WRITE ? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
 						      "bubblewrap cannot keep the symlink %s from "
-						      "being replaced; put what it "
-						      "names in its place",
+						      "being replaced; put what it names in its "
+						      "place",
 						      point->path)
 					    : 0;
 	if (adopt_stub(plan, point, outer) < 0)
@@ -295,8 +298,8 @@ static int add_point(
 		return 0;
 	if (state == STATE_HIDDEN)
 		kind = point->is_dir ? LP_MOUNT_HIDE : LP_MOUNT_MASK;
-	push(stack, point->path, state);
-	return add_mount(plan, kind, NULL, point->path);
+	r = push(stack, point->path, state);
+	return r < 0 ? r : add_mount(plan, kind, NULL, point->path);
 }
 
 /* /proc is new and /dev is minimal, whatever rules say; of /dev only named devices are added. */

@@ -58,8 +58,7 @@ static int make_all(const struct lp_plan *plan, struct lp_err *err)
 		if (r < 0)
 			return lp_fail(err, -r,
 				"%s: %m; this name is to be protected, and a mount needs something "
-				"to "
-				"stand on",
+				"to stand on",
 				path);
 	}
 	return 0;
