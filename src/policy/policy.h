@@ -58,7 +58,53 @@ struct lp_rule {
 
 enum lp_network {
 	LP_NETWORK_NONE = 0,
+	LP_NETWORK_NAMES, /* what the host rules allow, through the gate */
 	LP_NETWORK_OPEN,
+};
+
+#define LP_HOST_SIZE 256
+
+/* An address in network byte order; IPv4 stands as ::ffff:a.b.c.d. */
+struct lp_address {
+	uint8_t bytes[16];
+};
+
+struct lp_range {
+	struct lp_address address;
+	unsigned prefix; /* bits, 0 to 128 */
+	struct lp_origin origin;
+};
+
+/*
+ * An entry of allowedDomains or deniedDomains. host: canonical (lp_host_canonical), or "*.b" for
+ * every name below b, or "*" (deny only). port: 0 for any.
+ */
+struct lp_host_rule {
+	bool allow;
+	char *host;
+	unsigned port;
+	char *reason; /* of a deny: the user's own words, or NULL */
+	struct lp_origin origin;
+};
+
+/* A unix socket that may be connected to: a resolved path, or a glob pattern. */
+struct lp_socket_rule {
+	char *path;
+	bool is_pattern;
+	struct lp_origin origin;
+};
+
+/* A port on the loopback addresses that may be connected to though the pen does not serve it. */
+struct lp_port_rule {
+	unsigned port;
+	struct lp_origin origin;
+};
+
+/* A proxy that landpen's own proxy goes through. host NULL: none. */
+struct lp_upstream {
+	char *host; /* canonical */
+	unsigned port;
+	char *authorization; /* the value of Proxy-Authorization, or NULL */
 };
 
 #define LP_UNLIMITED UINT64_MAX
@@ -90,7 +136,18 @@ struct lp_policy {
 	size_t env_count;
 
 	enum lp_network network;
+	struct lp_host_rule *hosts;
+	size_t host_count;
+	struct lp_range *ranges; /* deniedResolvedAddresses */
+	size_t range_count;
+	struct lp_upstream upstream_http, upstream_https; /* for plain HTTP; for everything else */
+	char *no_upstream;  /* hosts dialled directly: NO_PROXY's syntax */
+	bool local_binding; /* TCP servers on the loopback addresses */
+	struct lp_port_rule *local_ports;
+	size_t local_port_count;
 	bool unix_sockets; /* sockets of the AF_UNIX family may be made, to any peer */
+	struct lp_socket_rule *sockets;
+	size_t socket_count;
 	bool ptrace, namespaces, ptys;
 	bool files_disabled; /* filesystem.disabled: no file rules at all */
 	struct lp_limits limits;
@@ -143,3 +200,53 @@ struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *nam
 
 /* Whether the rule speaks about path: equal or above it, or a pattern that matches one of these. */
 bool lp_rule_covers(const struct lp_rule *rule, const char *path);
+
+/* ---- network ------------------------------------------------------------------------------ */
+
+/*
+ * The canonical spelling of a host (srt contract 4.3): lower case, no trailing dot, inet_aton forms
+ * as dotted IPv4, IPv6 compressed and without brackets, IPv4-mapped as IPv4. -EINVAL: longer than
+ * 255 bytes, a zone, or bytes other than [A-Za-z0-9._-] in what is no address.
+ */
+int lp_host_canonical(const char *text, size_t len, char ret_host[LP_HOST_SIZE]);
+
+/* Whether a canonical host is an address literal, and which. ret_address may be NULL. */
+bool lp_host_is_address(const char *host, struct lp_address *ret_address);
+/* The canonical spelling of an address. */
+void lp_address_print(const struct lp_address *address, char ret_host[LP_HOST_SIZE]);
+bool lp_address_is_ipv4(const struct lp_address *address);
+bool lp_address_is_loopback(const struct lp_address *address);
+bool lp_range_covers(const struct lp_range *range, const struct lp_address *address);
+
+/* rule: what decided; NULL means that no rule names the host, and that it is denied for that. */
+struct lp_host_decision {
+	bool allowed;
+	const struct lp_host_rule *rule;
+};
+
+/* Whether a connection to host (canonical) and port may be made. Denies first; then the allows. */
+struct lp_host_decision lp_policy_may_connect(
+	const struct lp_policy *policy, const char *host, unsigned port);
+
+/* Whether any port of host may be connected to: what a name look-up asks. */
+struct lp_host_decision lp_policy_may_resolve(const struct lp_policy *policy, const char *host);
+
+/*
+ * Why an address that host resolved to must not be dialled on port ("a loopback address", "one of
+ * this host's addresses", ...; srt contract 4.4), or NULL if it may. own: the addresses of this
+ * machine's interfaces.
+ */
+const char *lp_policy_refuses_address(const struct lp_policy *policy, const char *host,
+	unsigned port, const struct lp_address *address, const struct lp_address *own,
+	size_t own_count);
+
+/* The proxy that a connection to host goes through, or NULL for none. http: plain HTTP. */
+const struct lp_upstream *lp_policy_upstream(
+	const struct lp_policy *policy, const char *host, bool http);
+
+/* The rule that lets the pen connect to a unix socket by its resolved path, or NULL. */
+const struct lp_socket_rule *lp_policy_socket_rule(
+	const struct lp_policy *policy, const char *path);
+
+/* The rule that lets the pen connect to a loopback port of others, or NULL. */
+const struct lp_port_rule *lp_policy_port_rule(const struct lp_policy *policy, unsigned port);
