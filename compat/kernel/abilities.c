@@ -18,14 +18,19 @@
 #define SECCOMP_GET_ACTION_AVAIL_ 2
 #define SECCOMP_RET_ERRNO_        0x00050000U
 
+int lp_landlock_abi(void)
+{
+	long r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_VERSION);
+
+	return r > 0 ? (int)r : 0;
+}
+
 void lp_abilities_probe(struct lp_abilities *ret_abilities)
 {
-	struct lp_abilities found = {0};
+	struct lp_abilities found = {.landlock_abi = lp_landlock_abi()};
 	uint32_t action = SECCOMP_RET_ERRNO_;
 	long r;
 
-	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_VERSION);
-	found.landlock_abi = r > 0 ? (int)r : 0;
 	if (found.landlock_abi >= 7) {
 		r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
 		found.landlock_errata = r > 0 ? (unsigned)r : 0;

@@ -54,6 +54,9 @@ struct lp_landlock_attr {
 	uint64_t handled_fs, handled_net, scoped;
 };
 
+/* The ABI version of the running kernel; 0: none, or switched off. */
+int lp_landlock_abi(void);
+
 /* All: a descriptor or 0, or -errno. */
 int lp_landlock_create(const struct lp_landlock_attr *attr);
 int lp_landlock_add_path(int ruleset, int path_fd, uint64_t access);

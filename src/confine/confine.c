@@ -145,3 +145,28 @@ bool lp_confine_is_inside(void)
 {
 	return syscall(SYS_acct, (uintptr_t)LP_FILTER_QUESTION) < 0 && errno == LP_FILTER_ANSWER;
 }
+
+/* Only what a program needs to be run: never writing, and no devices. */
+#define HELPER_RIGHTS (LP_FS_EXECUTE | LP_FS_READ_FILE | LP_FS_READ_DIR)
+
+int lp_confine_helper(const char *const *readable, unsigned filter, struct lp_err *err)
+{
+	struct lp_floor floor[16] = {0};
+	struct lp_plan plan = {.filter = filter,
+		.drop_capabilities = true,
+		.handled = lp_landlock_known(lp_landlock_abi()),
+		.floor = floor};
+	int r;
+
+	/* its network is its job, and so are the sockets of the system's resolver */
+	plan.handled.handled_net &= LP_NET_BIND_TCP;
+	plan.handled.handled_fs &= ~LP_FS_RESOLVE_UNIX;
+	for (; *readable && plan.floor_count < LP_ARRAY_SIZE(floor); readable++)
+		floor[plan.floor_count++] =
+			(struct lp_floor){.path = (char *)*readable, .access = HELPER_RIGHTS};
+	r = forbid_privileges(err);
+	if (r == 0)
+		r = restrict_landlock(&plan, err);
+	lp_strv_clear(&plan.notices);
+	return r < 0 ? r : drop_and_filter(&plan, err);
+}

@@ -29,3 +29,12 @@ bool lp_confine_is_inside(void);
  * 126 if it could not be run, as shells do; the sentence in err.
  */
 int lp_confine_exec(char *const *argv, char *const *environment, struct lp_err *err);
+
+/*
+ * For landpen's own processes, which have no plan: no capabilities, no_new_privs, Landlock with
+ * everything handled but connecting, reading and executing only below the folders of readable
+ * (at most 16, NULL-terminated; missing ones are left out), and the filter of these LP_FILTER_
+ * bits. Where the kernel has no Landlock the filter has to do. Descriptors are the caller's
+ * business. 0 or -errno with the sentence.
+ */
+int lp_confine_helper(const char *const *readable, unsigned filter, struct lp_err *err);
