@@ -37,6 +37,7 @@ void lp_policy_free(struct lp_policy *policy)
 		free(policy->sources[i]->text);
 		free(policy->sources[i]);
 	}
+	lp_policy_clear_network(policy);
 	free(policy->rules);
 	free(policy->env);
 	free(policy->sources);

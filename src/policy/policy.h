@@ -168,6 +168,14 @@ struct lp_source *lp_policy_add_source(
 /* Takes the strings and links inside rule, whatever it returns. 0 or -ENOMEM. */
 int lp_policy_add_rule(struct lp_policy *policy, struct lp_rule *rule);
 int lp_policy_add_env(struct lp_policy *policy, struct lp_env_rule *rule);
+int lp_policy_add_host(struct lp_policy *policy, struct lp_host_rule *rule);
+int lp_policy_add_range(struct lp_policy *policy, struct lp_range *range);
+int lp_policy_add_socket(struct lp_policy *policy, struct lp_socket_rule *rule);
+int lp_policy_add_port(struct lp_policy *policy, struct lp_port_rule *rule);
+
+/* network.c: frees what lp_policy_free() finds there; frees what upstream holds and zeroes it. */
+void lp_policy_clear_network(struct lp_policy *policy);
+void lp_upstream_clear(struct lp_upstream *upstream);
 
 /* The line (from 1) where an origin stands in its source's text, or 0 if it is not known. */
 unsigned lp_origin_line(const struct lp_origin *origin);
@@ -206,9 +214,22 @@ bool lp_rule_covers(const struct lp_rule *rule, const char *path);
 /*
  * The canonical spelling of a host (srt contract 4.3): lower case, no trailing dot, inet_aton forms
  * as dotted IPv4, IPv6 compressed and without brackets, IPv4-mapped as IPv4. -EINVAL: longer than
- * 255 bytes, a zone, or bytes other than [A-Za-z0-9._-] in what is no address.
+ * 255 bytes, a zone, an empty label, a last label that is a number in what is no address, or bytes
+ * other than [A-Za-z0-9._-] in what is none.
  */
 int lp_host_canonical(const char *text, size_t len, char ret_host[LP_HOST_SIZE]);
+
+/* "host", "host:port", "[address]:port" or a bare address; port 0 for none. -EINVAL as above. */
+int lp_host_port(const char *text, char ret_host[LP_HOST_SIZE], unsigned *ret_port);
+
+/*
+ * The same for what struct lp_host_rule holds: "*.host" and "*" as well. The grammar of settings
+ * is narrower, and checked there; here -EINVAL means that it can match no host.
+ */
+int lp_host_pattern(const char *text, char ret_pattern[LP_HOST_SIZE], unsigned *ret_port);
+
+/* Whether a canonical host is "localhost" or below it. */
+bool lp_host_is_local(const char *host);
 
 /* Whether a canonical host is an address literal, and which. ret_address may be NULL. */
 bool lp_host_is_address(const char *host, struct lp_address *ret_address);
@@ -216,6 +237,10 @@ bool lp_host_is_address(const char *host, struct lp_address *ret_address);
 void lp_address_print(const struct lp_address *address, char ret_host[LP_HOST_SIZE]);
 bool lp_address_is_ipv4(const struct lp_address *address);
 bool lp_address_is_loopback(const struct lp_address *address);
+
+/* An address, or a CIDR range; a zone is dropped. Leaves no origin. 0 or -EINVAL. */
+int lp_range_parse(const char *text, size_t len, struct lp_range *ret_range);
+/* A range of one family never covers an address of the other. */
 bool lp_range_covers(const struct lp_range *range, const struct lp_address *address);
 
 /* rule: what decided; NULL means that no rule names the host, and that it is denied for that. */
