@@ -30,6 +30,61 @@ static int put(struct lp_strv *list, const char *name, const char *value)
 	return lp_strv_addf(list, "%s=%s", name, value);
 }
 
+/* Where the network goes by names these speak of landpen's proxy, and the caller's never pass. */
+static const struct {
+	const char *name, *value; /* NULL: only kept out */
+	bool port;                /* the proxy's port follows the value */
+} proxy_variables[] = {
+	{"HTTP_PROXY", "http://localhost:", true},
+	{"HTTPS_PROXY", "http://localhost:", true},
+	{"http_proxy", "http://localhost:", true},
+	{"https_proxy", "http://localhost:", true},
+	{"ALL_PROXY", "http://localhost:", true},
+	{"all_proxy", "http://localhost:", true},
+	{"GRPC_PROXY", "http://localhost:", true},
+	{"grpc_proxy", "http://localhost:", true},
+	{"DOCKER_HTTP_PROXY", "http://localhost:", true},
+	{"DOCKER_HTTPS_PROXY", "http://localhost:", true},
+	{"FTP_PROXY", "socks5h://localhost:", true},
+	{"ftp_proxy", "socks5h://localhost:", true},
+	{"RSYNC_PROXY", "localhost:", true},
+	{"NO_PROXY", "localhost,127.0.0.1,::1", false},
+	{"no_proxy", "localhost,127.0.0.1,::1", false},
+	{"CLOUDSDK_PROXY_TYPE", "http", false},
+	{"CLOUDSDK_PROXY_ADDRESS", "localhost", false},
+	{"CLOUDSDK_PROXY_PORT", "", true},
+	{"CLOUDSDK_PROXY_USERNAME", NULL, false},
+	{"CLOUDSDK_PROXY_PASSWORD", NULL, false},
+	{"NODE_USE_ENV_PROXY", "1", false},
+	{"SANDBOX_RUNTIME", "1", false},
+};
+
+static bool is_proxy_variable(const char *name)
+{
+	for (size_t i = 0; i < LP_ARRAY_SIZE(proxy_variables); i++)
+		if (!strcmp(proxy_variables[i].name, name))
+			return true;
+	return false;
+}
+
+static int set_proxy(struct lp_strv *list, unsigned port)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(proxy_variables); i++) {
+		struct lp_str value LP_CLEANUP(lp_str_clear) = {0};
+
+		if (!proxy_variables[i].value)
+			continue;
+		r = lp_str_add(&value, proxy_variables[i].value);
+		if (r == 0 && proxy_variables[i].port)
+			r = lp_str_addf(&value, "%u", port);
+		if (r == 0)
+			r = put(list, proxy_variables[i].name, value.text);
+	}
+	return r;
+}
+
 static int pass_callers(const struct lp_policy *policy, char *const *environ, struct lp_strv *list)
 {
 	for (; environ && *environ; environ++) {
@@ -41,6 +96,8 @@ static int pass_callers(const struct lp_policy *policy, char *const *environ, st
 		name = strndup(*environ, (size_t)(equals - *environ));
 		if (!name)
 			return -ENOMEM;
+		if (policy->network == LP_NETWORK_NAMES && is_proxy_variable(name))
+			continue;
 		if (lp_policy_env(policy, name).allowed && put(list, name, equals + 1) < 0)
 			return -ENOMEM;
 	}
@@ -80,6 +137,8 @@ int lp_plan_environment(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = put(list, "ISOLATE_ENV", "landpen");
 	if (r == 0)
 		r = put(list, "PROMPT_ENV_INDICATOR", "landpen");
+	if (r == 0 && policy->network == LP_NETWORK_NAMES)
+		r = set_proxy(list, input->proxy_port);
 	for (size_t i = 0; r == 0 && i < policy->env_count; i++) {
 		const struct lp_env_rule *rule = &policy->env[i];
 

@@ -107,6 +107,7 @@ struct lp_plan_input {
 	const char *tmpdir;   /* where the private TMPDIR is, or will be */
 	const char *terminal; /* the device of the caller's terminal, or NULL */
 	char *const *environ;
+	unsigned proxy_port; /* of landpen's proxy, for its variables; 0: not known yet */
 };
 
 /*

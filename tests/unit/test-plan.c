@@ -179,6 +179,48 @@ static void test_environment(void **state)
 	lp_policy_free(policy);
 }
 
+/* Where names decide, the proxy's variables are landpen's, whatever the caller has. */
+static void test_proxy_environment(void **state)
+{
+	static char *const environ_[] = {(char *)"HTTP_PROXY=http://u:p@proxy:1",
+		(char *)"no_proxy=*", (char *)"CLOUDSDK_PROXY_PASSWORD=p", NULL};
+	struct lp_policy *policy = make_policy();
+	struct lp_env_rule pass = {
+		.action = LP_ENV_PASS, .name = strdup("*"), .origin = {NULL, strdup("test")}};
+	struct lp_abilities abilities = {.seccomp_filter = true};
+	struct lp_plan_input input = {.policy = policy,
+		.abilities = &abilities,
+		.tmpdir = "/t",
+		.environ = environ_,
+		.proxy_port = 4711};
+	struct lp_plan *plan = NULL;
+
+	(void)state;
+	assert_int_equal(lp_policy_add_env(policy, &pass), 0);
+	assert_int_equal(lp_plan_make(&input, &plan, NULL), 0);
+	assert_true(lp_strv_has(&plan->environment, "HTTP_PROXY=http://u:p@proxy:1"));
+	assert_false(lp_strv_has(&plan->environment, "SANDBOX_RUNTIME=1"));
+	lp_plan_freep(&plan);
+
+	policy->network = LP_NETWORK_NAMES;
+	assert_int_equal(lp_plan_make(&input, &plan, NULL), 0);
+	assert_true(lp_strv_has(&plan->environment, "HTTP_PROXY=http://localhost:4711"));
+	assert_true(lp_strv_has(&plan->environment, "https_proxy=http://localhost:4711"));
+	assert_true(lp_strv_has(&plan->environment, "ALL_PROXY=http://localhost:4711"));
+	assert_true(lp_strv_has(&plan->environment, "ftp_proxy=socks5h://localhost:4711"));
+	assert_true(lp_strv_has(&plan->environment, "RSYNC_PROXY=localhost:4711"));
+	assert_true(lp_strv_has(&plan->environment, "no_proxy=localhost,127.0.0.1,::1"));
+	assert_true(lp_strv_has(&plan->environment, "CLOUDSDK_PROXY_PORT=4711"));
+	assert_true(lp_strv_has(&plan->environment, "NODE_USE_ENV_PROXY=1"));
+	assert_true(lp_strv_has(&plan->environment, "SANDBOX_RUNTIME=1"));
+	lp_strv_foreach (item, &plan->environment) {
+		assert_null(strstr(item, "proxy:1"));
+		assert_null(strstr(item, "PASSWORD"));
+	}
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
 static void test_deterministic(void **state)
 {
 	struct lp_policy *policy = make_policy();
@@ -228,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_fatal_gaps),
 		cmocka_unit_test(test_patterns_are_late),
 		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_proxy_environment),
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_bad_input),
 	};
