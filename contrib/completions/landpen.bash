@@ -9,12 +9,13 @@ _landpen_words()
 # _landpen_options VERB
 _landpen_options()
 {
-	local policy='-s --settings --ruleset --ro --rw --deny --file --env --network --project
+	local policy='-s --settings --ruleset --ro --rw --deny --file --env --network --allow-host
+		--deny-host --project
 		--no-project-file --backend --accept-gap'
 	local every='-q --quiet -v --verbose -h --help'
 	case $1 in
 	run) echo "$policy -c $every -V --version" ;;
-	explain) echo "$policy $every" ;;
+	explain) echo "$policy --host $every" ;;
 	policy) echo "$policy --plan --abilities $every" ;;
 	doctor) echo "--abilities --json $every" ;;
 	trust) echo "--remove $every" ;;
@@ -31,7 +32,7 @@ _landpen_find_operand()
 		case $word in
 		--) REST=$((index + 1)); return ;;
 		-s | -c | --settings | --ruleset | --ro | --rw | --deny | --file | --env | --network | \
-			--project | --backend | --accept-gap) index=$((index + 1)) ;;
+			--allow-host | --deny-host | --project | --backend | --accept-gap) index=$((index + 1)) ;;
 		--abilities) [ "$2" = doctor ] || index=$((index + 1)) ;;
 		-*) ;;
 		=) index=$((index + 1)) ;; # of --option=value
@@ -78,11 +79,12 @@ _landpen()
 	-s | --settings | --ro | --rw | --deny | --file) _landpen_reply "$current" -f; return ;;
 	--abilities) [ "$verb" = doctor ] || { _landpen_reply "$current" -f; return; } ;;
 	--project) _landpen_reply "$current" -d; return ;;
-	--network) _landpen_reply "$current" -W 'none open'; return ;;
+	--network) _landpen_reply "$current" -W 'none names open'; return ;;
 	--backend) _landpen_reply "$current" -W 'auto landlock bwrap'; return ;;
 	--ruleset) _landpen_reply "$current" -W "$(_landpen_words rulesets)"; return ;;
 	--accept-gap) _landpen_reply "$current" -W "all $(_landpen_words gaps)"; return ;;
 	--env) _landpen_reply "$current" -v; return ;;
+	--allow-host | --deny-host) _landpen_reply "$current" -A hostname; return ;;
 	-c) return ;;
 	esac
 	case $current in

@@ -5,8 +5,8 @@ function __landpen_words
         string split ' '
 end
 
-set -g __landpen_takes -s -c --settings --ruleset --ro --rw --deny --file --env --network --project \
-    --backend --accept-gap
+set -g __landpen_takes -s -c --settings --ruleset --ro --rw --deny --file --env --network \
+    --allow-host --deny-host --project --backend --accept-gap
 
 # The verb, where one stands first.
 function __landpen_verb
@@ -70,13 +70,16 @@ complete -c landpen -n $with_policy -l rw -rF -d 'may be written too'
 complete -c landpen -n $with_policy -l deny -rF -d 'may not be read or written'
 complete -c landpen -n $with_policy -l file -rF -d 'the only file that may be written'
 complete -c landpen -n $with_policy -l env -xa '(set -nx)' -d 'pass, or set, a variable'
-complete -c landpen -n $with_policy -l network -xa 'none open' -d 'which network'
+complete -c landpen -n $with_policy -l network -xa 'none names open' -d 'which network'
+complete -c landpen -n $with_policy -l allow-host -xa '(__fish_print_hostnames)' -d 'may be connected to'
+complete -c landpen -n $with_policy -l deny-host -xa '(__fish_print_hostnames)' -d 'may not be connected to'
 complete -c landpen -n $with_policy -l project -xa '(__fish_complete_directories)' -d 'the project'
 complete -c landpen -n $with_policy -l no-project-file -d 'do not read .landpen.json'
 complete -c landpen -n $with_policy -l backend -xa 'auto landlock bwrap' -d 'what holds the pen'
 complete -c landpen -n $with_policy -l accept-gap -xa 'all (__landpen_words gaps)' -d 'live with a promise that cannot be kept'
 complete -c landpen -n '__landpen_in policy' -l plan -d 'the exact rules or mounts, and the gaps'
 complete -c landpen -n '__landpen_in policy' -l abilities -rF -d 'plan for another machine'
+complete -c landpen -n '__landpen_in explain' -l host -d 'the operands are hosts'
 complete -c landpen -n '__landpen_in doctor' -l abilities -d 'what policy --abilities reads'
 complete -c landpen -n '__landpen_in doctor' -l json -d 'for machines'
 complete -c landpen -n '__landpen_in trust' -l remove -d 'forget that the file was trusted'

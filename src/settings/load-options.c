@@ -1,5 +1,6 @@
 /*
- * What the command line adds to the policy, after all texts: --file, --ro, --rw, --deny, --env.
+ * What the command line adds to the policy, after all texts: --file, --ro, --rw, --deny,
+ * --allow-host, --deny-host, --env.
  *
  * Runs in the launcher before confinement. The words are the user's own, the closest to their
  * hand: they undo grants of lower layers, but never a denyWrite or what is mandatory.
@@ -12,8 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const wish_names[] = {
-	[LP_WISH_RO] = "--ro", [LP_WISH_RW] = "--rw", [LP_WISH_DENY] = "--deny"};
+static const char *const wish_names[] = {[LP_WISH_RO] = "--ro",
+	[LP_WISH_RW] = "--rw",
+	[LP_WISH_DENY] = "--deny",
+	[LP_WISH_ALLOW_HOST] = "--allow-host",
+	[LP_WISH_DENY_HOST] = "--deny-host"};
 
 /* What a wish takes away: grants of lower layers at or below its path. */
 struct taken {
@@ -111,6 +115,22 @@ static int find_path(struct lp_load *load, const char *path, struct stat *ret_st
 	return stat(absolute, ret_st) == 0 ? 0 : -errno;
 }
 
+static int wish_host(struct lp_load *load, const struct lp_wish *wish, struct lp_err *err)
+{
+	const char *option = wish_names[wish->kind];
+	bool allow = wish->kind == LP_WISH_ALLOW_HOST;
+	const char *problem = lp_pattern_host_port(wish->path, !allow);
+	int r;
+
+	if (problem)
+		return fail_path(err, option, wish->path, problem);
+	r = lp_merge_host(load->policy, load->options, option, allow, wish->path, NULL);
+	if (r > 0)
+		return fail_path(err, option, wish->path,
+			"can be no host's name or address; write letters, digits, '-' and '.'");
+	return r;
+}
+
 static int apply_wish(struct lp_load *load, const struct lp_wish *wish, struct lp_err *err)
 {
 	const char *option = wish_names[wish->kind];
@@ -119,7 +139,9 @@ static int apply_wish(struct lp_load *load, const struct lp_wish *wish, struct l
 	int r;
 
 	if (!*wish->path)
-		return fail_path(err, option, wish->path, "is empty; name a path");
+		return fail_path(err, option, wish->path, "is empty; name a path or a host");
+	if (wish->kind == LP_WISH_ALLOW_HOST || wish->kind == LP_WISH_DENY_HOST)
+		return wish_host(load, wish, err);
 	r = find_path(load, wish->path, &st);
 	if (r == -ENOMEM)
 		return r;

@@ -27,6 +27,7 @@ static void load_clear(struct lp_load *load)
 	lp_strv_clear(&load->open);
 	lp_known_clear(&load->merge.known);
 	lp_project_clear(&load->project);
+	lp_policy_free(load->merge.sockets);
 	lp_policy_free(load->policy);
 }
 
@@ -34,22 +35,25 @@ static int begin(struct lp_load *load)
 {
 	const struct lp_request *request = load->request;
 	struct lp_policy *policy = calloc(1, sizeof(*policy));
+	struct lp_policy *sockets = calloc(1, sizeof(*sockets));
 
-	if (!policy)
-		return -ENOMEM;
 	load->policy = policy;
-	load->merge = (struct lp_merge){.policy = policy, .depth = DEFAULT_DEPTH};
+	load->merge =
+		(struct lp_merge){.policy = policy, .sockets = sockets, .depth = DEFAULT_DEPTH};
+	if (!policy || !sockets)
+		return -ENOMEM;
+	sockets->home = strdup(request->home);
 	policy->limits = (struct lp_limits){
 		LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED};
 	policy->ptys = true;
-	if (request->network == LP_NETWORK_WISH_OPEN)
-		policy->network = LP_NETWORK_OPEN;
 	policy->home = strdup(request->home);
 	policy->cwd = strdup(request->cwd);
 	load->builtin = lp_policy_add_source(policy, LP_LAYER_BUILTIN, strdup("built in"), NULL, 0);
 	load->options =
 		lp_policy_add_source(policy, LP_LAYER_OPTION, strdup("command line"), NULL, 0);
-	return policy->home && policy->cwd && load->builtin && load->options ? 0 : -ENOMEM;
+	return sockets->home && policy->home && policy->cwd && load->builtin && load->options
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* --project DIR, resolved. */
@@ -175,8 +179,9 @@ static int grant_project(struct lp_load *load, struct lp_err *err)
 	/* with --file the folder around it may be read, unless that would open the home */
 	if (load->single_file)
 		return lp_path_is_under(load->policy->home, load->project.top)
-			? 0
-			: add_own(load, LP_RULE_ALLOW_READ, load->project.top, "project", err);
+			       ? 0
+			       : add_own(load, LP_RULE_ALLOW_READ, load->project.top, "project",
+					 err);
 	r = add_own(load, LP_RULE_ALLOW_WRITE, load->project.top, "project", err);
 	if (r < 0)
 		return r;
@@ -285,6 +290,8 @@ static int run(struct lp_load *load, struct lp_err *err)
 		r = protect_settings(load, err);
 	if (r == 0)
 		r = lp_rules_remove_planted(load->policy);
+	if (r == 0)
+		r = lp_load_network(load, err);
 	return r < 0 ? r : check_wishes(load, err);
 }
 

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_SIZE 128
-
 struct judge {
 	struct lp_policy *policy;
 	const struct lp_source *source;
@@ -53,7 +51,7 @@ static int judge_keys(const struct judge *judge, const struct lp_key *keys, cons
 	json_object_foreach((json_t *)json, name, value)
 	{
 		const struct lp_key *key = keys;
-		char path[KEY_SIZE];
+		char path[LP_KEY_SIZE];
 		int r;
 
 		while (key->name && strcmp(key->name, name) != 0)

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEY_SIZE      128
 #define MAX_SAFE_DIRS 8 /* more than these collapse to "*", as in srt */
 
 struct text {
@@ -38,11 +37,11 @@ static char *put(char *at, const char *end, const char *text)
 	return at;
 }
 
-/* "object.list[i]", without printf(3): there is one for each entry of each text. */
-static void index_key(char key[KEY_SIZE], const char *object, const char *list, size_t i)
+/* Without printf(3): there is one for each entry of each text. */
+void lp_index_key(char key[LP_KEY_SIZE], const char *object, const char *list, size_t i)
 {
 	char digits[24] = {0}, *digit = digits + sizeof(digits) - 1, *at = key;
-	const char *end = key + KEY_SIZE - 1;
+	const char *end = key + LP_KEY_SIZE - 1;
 
 	*--digit = ']';
 	do
@@ -50,7 +49,8 @@ static void index_key(char key[KEY_SIZE], const char *object, const char *list, 
 	while (i /= 10);
 	*--digit = '[';
 	at = put(at, end, object);
-	at = put(at, end, ".");
+	if (*object)
+		at = put(at, end, ".");
 	at = put(at, end, list);
 	*put(at, end, digit) = '\0';
 }
@@ -75,9 +75,9 @@ static int add_paths(const struct text *text, enum lp_rule_kind kind, const char
 
 	json_array_foreach(get(text, "filesystem", list), i, entry)
 	{
-		char key[KEY_SIZE];
+		char key[LP_KEY_SIZE];
 
-		index_key(key, "filesystem", list, i);
+		lp_index_key(key, "filesystem", list, i);
 		r = add_path(text, kind, json_string_value(entry), key);
 		if (r < 0)
 			return r;
@@ -123,9 +123,9 @@ static int add_env_list(const struct text *text, enum lp_env_action action, cons
 
 	json_array_foreach(get(text, "environment", list), i, entry)
 	{
-		char key[KEY_SIZE];
+		char key[LP_KEY_SIZE];
 
-		index_key(key, "environment", list, i);
+		lp_index_key(key, "environment", list, i);
 		r = add_env(text, action, json_string_value(entry), NULL, key);
 		if (r < 0)
 			return r;
@@ -236,9 +236,9 @@ static int add_credentials(const struct text *text)
 	for (size_t list = 0; list < LP_ARRAY_SIZE(lists); list++)
 		json_array_foreach(get(text, "credentials", lists[list]), i, entry)
 		{
-			char key[KEY_SIZE];
+			char key[LP_KEY_SIZE];
 
-			index_key(key, "credentials", lists[list], i);
+			lp_index_key(key, "credentials", lists[list], i);
 			r = add_credential(text, entry, key);
 			if (r < 0)
 				return r;
@@ -263,11 +263,14 @@ static void set_switches(const struct text *text)
 	struct lp_policy *policy = text->policy;
 
 	set_switch(text, "network", "allowAllUnixSockets", &policy->unix_sockets);
+	set_switch(text, "network", "allowLocalBinding", &policy->local_binding);
 	set_switch(text, "process", "allowPtrace", &policy->ptrace);
 	set_switch(text, "process", "allowNamespaces", &policy->namespaces);
 	set_switch(text, "filesystem", "disabled", &policy->files_disabled);
 	set_switch(text, "filesystem", "allowGitConfig", &text->merge->git_config);
 	set_switch(text, NULL, "allowPty", &policy->ptys);
+	if (get(text, "network", "allowLocalBinding"))
+		text->merge->says_binding = true;
 }
 
 static uint64_t number_of(const json_t *json)
@@ -300,7 +303,7 @@ static int set_limits(const struct text *text)
 	for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++) {
 		const json_t *value = get(text, "limits", rows[i].key);
 		uint64_t number = value ? number_of(value) : 0;
-		char key[KEY_SIZE];
+		char key[LP_KEY_SIZE];
 		int r;
 
 		if (!value)
@@ -331,54 +334,6 @@ static int set_depth(const struct text *text)
 	return 0;
 }
 
-/* ---- network ----------------------------------------------------------------------------------
- */
-
-/* A list that closes hosts: harmless where there is no network, a broken promise where it is. */
-static int check_host_denies(const struct text *text, const char *list)
-{
-	char key[KEY_SIZE];
-
-	if (json_array_size(get(text, "network", list)) == 0)
-		return 0;
-	snprintf(key, sizeof(key), "network.%s", list);
-	if (text->policy->network == LP_NETWORK_NONE)
-		return lp_schema_note(
-			text->policy, text->source, key, "not needed: there is no network at all");
-	return lp_schema_fail(text->err, text->source, key,
-		"this version has no filtering by host name, which comes with the network gate; "
-		"remove the list, or run with --network none");
-}
-
-static int check_sockets(const struct text *text, const json_t *list, const char *key)
-{
-	if (json_array_size(list) == 0 || !text->source->trusted)
-		return 0;
-	return lp_schema_note(text->policy, text->source, key,
-		"unix sockets stay closed; only allowAllUnixSockets opens them, to every peer, "
-		"until "
-		"the network gate");
-}
-
-static int check_network(const struct text *text)
-{
-	int r;
-
-	if (text->source->trusted && json_array_size(get(text, "network", "allowedDomains")) > 0)
-		return lp_schema_fail(text->err, text->source, "network.allowedDomains",
-			"this version has no filtering by host name, which comes with the network "
-			"gate; remove the list and choose --network open or --network none");
-	r = check_host_denies(text, "deniedDomains");
-	if (r == 0)
-		r = check_host_denies(text, "deniedResolvedAddresses");
-	if (r == 0)
-		r = check_sockets(text, json_object_get(text->json, "unixSockets"), "unixSockets");
-	if (r == 0)
-		r = check_sockets(
-			text, get(text, "network", "allowUnixSockets"), "network.allowUnixSockets");
-	return r;
-}
-
 static int add_accepted(const struct text *text)
 {
 	const json_t *entry;
@@ -401,7 +356,7 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
 	set_switches(&text);
 	r = lp_merge_keys(merge->policy, source, json, err);
 	if (r == 0)
-		r = check_network(&text);
+		r = lp_merge_network(merge, source, json, err);
 	if (r == 0)
 		r = add_files(&text);
 	if (r == 0)
@@ -492,9 +447,9 @@ int lp_merge_create(struct lp_merge *merge, const struct lp_source *source, cons
 		return 0;
 	json_array_foreach(get(&text, "filesystem", "createDirs"), i, entry)
 	{
-		char key[KEY_SIZE];
+		char key[LP_KEY_SIZE];
 
-		index_key(key, "filesystem", "createDirs", i);
+		lp_index_key(key, "filesystem", "createDirs", i);
 		r = create_dir(&text, json_string_value(entry), key);
 		if (r < 0)
 			return r;

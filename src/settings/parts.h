@@ -59,10 +59,13 @@ void lp_known_clear(struct lp_known *known);
 
 /* What merging carries from text to text. Zero but for policy and depth at the start. */
 struct lp_merge {
-	struct lp_policy *policy; /* its network is already the final one */
-	unsigned depth;           /* mandatoryDenySearchDepth */
-	bool git_config;          /* allowGitConfig */
-	unsigned git_count;       /* GIT_CONFIG_KEY_n given out */
+	struct lp_policy *policy;
+	struct lp_policy *sockets; /* unixSockets as rules, until all grants are in; or NULL */
+	unsigned depth;            /* mandatoryDenySearchDepth */
+	bool git_config;           /* allowGitConfig */
+	unsigned git_count;        /* GIT_CONFIG_KEY_n given out */
+	bool says_binding;         /* allowLocalBinding was said */
+	bool has_upstream;         /* some text names the proxy beyond */
 	struct lp_known known;
 	/* Of the text at hand: */
 	const char *base; /* where its relative paths start */
@@ -77,6 +80,25 @@ struct lp_merge {
  */
 int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
 	struct lp_err *err);
+
+/* merge-network.c: the network of a text. Denies of every text, the rest of trusted ones. */
+int lp_merge_network(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
+	struct lp_err *err);
+
+/* Adds one entry of the grammar of lp_pattern_host_port(). 0, -ENOMEM, or 1: it can match nothing.
+ */
+int lp_merge_host(struct lp_policy *policy, const struct lp_source *source, const char *key,
+	bool allow, const char *spelled, const char *reason);
+
+/*
+ * upstream.c: the proxy that a URL names; its user and password become Basic credentials. bare: a
+ * URL without a scheme counts as http. 0, -EINVAL, -ENOMEM, or:
+ */
+enum {
+	LP_UPSTREAM_TLS = 1, /* an https URL */
+	LP_UPSTREAM_OTHER,   /* of no scheme that landpen speaks */
+};
+int lp_upstream_parse(const char *url, bool bare, struct lp_upstream *ret_upstream);
 
 /*
  * merge.c: makes the missing filesystem.createDirs of a text, mode 0700, below home only. Before
@@ -120,6 +142,9 @@ void lp_rules_remove(struct lp_policy *policy,
  * are removed, with a notice. To be called when all grants are in. 0 or -ENOMEM.
  */
 int lp_rules_remove_planted(struct lp_policy *policy);
+/* The symlink of a grant that the agent may replace, or NULL. */
+const struct lp_link *lp_rules_planted_link(
+	const struct lp_policy *policy, const struct lp_rule *rule);
 
 /*
  * A denyRead from first on that names exactly what an earlier text's grant names: the later text
@@ -190,6 +215,8 @@ int lp_load_texts(struct lp_load *load, struct lp_err *err);
 
 /* load-options.c: what the command line adds, after all texts. */
 int lp_load_options(struct lp_load *load, struct lp_err *err);
+/* load-network.c: the network, when all rules are in. */
+int lp_load_network(struct lp_load *load, struct lp_err *err);
 /* Resolves and checks --file. */
 int lp_load_single_file(struct lp_load *load, struct lp_err *err);
 

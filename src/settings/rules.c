@@ -382,8 +382,7 @@ static bool is_marked(const struct lp_rule *rule, const void *data)
 	return marks->marked[rule - marks->first];
 }
 
-/* The symlink of a grant that the agent may replace, or NULL. */
-static const struct lp_link *planted_link(
+const struct lp_link *lp_rules_planted_link(
 	const struct lp_policy *policy, const struct lp_rule *rule)
 {
 	if (is_deny(rule->kind))
@@ -406,7 +405,7 @@ int lp_rules_remove_planted(struct lp_policy *policy)
 	 */
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
-		const struct lp_link *link = planted_link(policy, rule);
+		const struct lp_link *link = lp_rules_planted_link(policy, rule);
 		char place[LP_SHOWN], target[LP_SHOWN];
 		int r;
 

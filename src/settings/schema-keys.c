@@ -5,7 +5,6 @@
  */
 #include "settings/schema-parts.h"
 
-#define NEEDS_GATE "needs the network gate, which this version does not have; remove it"
 #define MACOS      "speaks of macOS and means nothing here"
 #define PORTS      .min = 1, .max = 65535
 #define SRT_ALWAYS LP_KEY_SRT_REQUIRED
@@ -55,27 +54,21 @@ static const struct lp_key network_keys[] = {
 	KEY("deniedResolvedAddresses", STRINGS, .check = lp_pattern_address_range),
 	KEY("allowUnixSockets", STRINGS, .flags = LP_KEY_WIDENS),
 	KEY("allowAllUnixSockets", BOOL, .flags = LP_KEY_WIDENS),
-	KEY("allowLocalBinding", BOOL, .flags = LP_KEY_WIDENS, .kind = LP_KIND_INERT,
-		.words = "changes nothing: --network open lets every port be listened on, "
-			 "--network none leaves no sockets"),
-	KEY("allowLocalPorts", INTS, .flags = LP_KEY_WIDENS, PORTS, .kind = LP_KIND_INERT,
-		.words = "stays closed until the network gate; only --network open opens ports, to "
-			 "every peer"),
+	KEY("allowLocalBinding", BOOL, .flags = LP_KEY_WIDENS),
+	KEY("allowLocalPorts", INTS, .flags = LP_KEY_WIDENS, PORTS),
 	KEY("allowMachLookup", STRINGS, .flags = LP_KEY_WIDENS, .check = lp_check_mach,
 		.kind = LP_KIND_INERT, .words = MACOS),
-	KEY("httpProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS, .kind = LP_KIND_REFUSED,
-		.words = NEEDS_GATE),
-	KEY("socksProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS, .kind = LP_KIND_REFUSED,
-		.words = NEEDS_GATE),
+	KEY("httpProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),
+	KEY("socksProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),
 	KEY("mitmProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = mitm_keys, .kind = LP_KIND_REFUSED,
-		.words = NEEDS_GATE),
+		.words = "names a proxy on a unix socket, which landpen does not go through; "
+			 "remove it"),
 	KEY("filterRequest", NEVER,
 		.words = "is a function of srt's library and cannot stand in a file; remove it"),
 	KEY("tlsTerminate", OBJECT, .flags = LP_KEY_WIDENS, .keys = tls_keys,
 		.kind = LP_KIND_REFUSED,
 		.words = "asks for TLS interception, which landpen does not do; remove it"),
-	KEY("parentProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = parent_proxy_keys,
-		.kind = LP_KIND_REFUSED, .words = NEEDS_GATE),
+	KEY("parentProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = parent_proxy_keys),
 	{0},
 };
 

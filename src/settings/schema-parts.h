@@ -59,6 +59,9 @@ int lp_schema_cross(const struct lp_source *source, const json_t *json, struct l
 /* merge-keys.c: the notices and refusals that follow from the table alone. */
 int lp_merge_keys(struct lp_policy *policy, const struct lp_source *source, const json_t *json,
 	struct lp_err *err);
+/* "object.list[i]", or "list[i]" where object is empty. */
+#define LP_KEY_SIZE 128
+void lp_index_key(char key[LP_KEY_SIZE], const char *object, const char *list, size_t i);
 int lp_note_untrusted(struct lp_policy *policy, const struct lp_source *source, const char *key);
 
 /* schema-text.c: what is wrong with one string, or NULL. */

@@ -15,16 +15,19 @@ enum lp_wish_kind {
 	LP_WISH_RO = 0, /* --ro PATH: readable; write grants of lower layers at or below it go */
 	LP_WISH_RW,     /* --rw PATH */
 	LP_WISH_DENY,   /* --deny PATH: neither readable nor writable */
+	LP_WISH_ALLOW_HOST, /* --allow-host PATTERN[:PORT] */
+	LP_WISH_DENY_HOST,  /* --deny-host PATTERN[:PORT] */
 };
 
 struct lp_wish {
 	enum lp_wish_kind kind;
-	const char *path;
+	const char *path; /* or the pattern */
 };
 
 enum lp_network_wish {
 	LP_NETWORK_WISH_UNSAID = 0,
 	LP_NETWORK_WISH_NONE,
+	LP_NETWORK_WISH_NAMES,
 	LP_NETWORK_WISH_OPEN,
 };
 

@@ -21,6 +21,8 @@ enum option_id {
 	OPT_RO,
 	OPT_RW,
 	OPT_DENY,
+	OPT_ALLOW_HOST,
+	OPT_DENY_HOST,
 	OPT_ENV,
 	OPT_FILE,
 	OPT_RULESET,
@@ -34,6 +36,7 @@ enum option_id {
 	OPT_JSON,
 	OPT_PLAN,
 	OPT_ABILITIES,
+	OPT_HOST,
 	OPT_REMOVE,
 };
 
@@ -58,8 +61,12 @@ static const struct option options[] = {
 	{OPT_FILE, 0, "file", "FILE", WITH_POLICY,
 		"single-file mode: FILE is the only file that may be written"},
 	{OPT_ENV, 0, "env", "NAME[=VALUE]", WITH_POLICY, "pass, or set, a variable"},
-	{OPT_NETWORK, 0, "network", "none|open", WITH_POLICY,
-		"default none; filtering by host name comes with the network gate"},
+	{OPT_NETWORK, 0, "network", "none|names|open", WITH_POLICY,
+		"default names where a rule allows a host or servers on loopback, else none"},
+	{OPT_ALLOW_HOST, 0, "allow-host", "PATTERN[:PORT]", WITH_POLICY,
+		"a host may be connected to: a name, *.name for all below it, an address"},
+	{OPT_DENY_HOST, 0, "deny-host", "PATTERN[:PORT]", WITH_POLICY,
+		"a host may not be connected to, whatever else allows it; * for all"},
 	{OPT_PROJECT, 0, "project", "DIR", WITH_POLICY,
 		"the project, even $HOME; default: the git top level, or the working directory"},
 	{OPT_NO_PROJECT_FILE, 0, "no-project-file", NULL, WITH_POLICY, "do not read .landpen.json"},
@@ -73,6 +80,7 @@ static const struct option options[] = {
 		"plan for the machine that FILE describes (doctor --abilities writes one)"},
 	{OPT_ABILITIES, 0, "abilities", NULL, VERB(LP_VERB_DOCTOR),
 		"only the lines that policy --abilities reads"},
+	{OPT_HOST, 0, "host", NULL, VERB(LP_VERB_EXPLAIN), "the operands are hosts, not paths"},
 	{OPT_JSON, 0, "json", NULL, VERB(LP_VERB_DOCTOR), "for machines"},
 	{OPT_REMOVE, 0, "remove", NULL, VERB(LP_VERB_TRUST), "forget that the file was trusted"},
 	{OPT_QUIET, 'q', "quiet", NULL, EVERY, "only errors"},
@@ -92,9 +100,10 @@ static const struct {
 		"name is run by `landpen run NAME`."},
 	[LP_VERB_DOCTOR] = {"doctor", "landpen doctor [options]",
 		"Tries out what this machine can enforce and says which back end would be used."},
-	[LP_VERB_EXPLAIN] = {"explain", "landpen explain [options] PATH...",
-		"Says whether PATH may be read, written and executed, and which line of which file "
-		"decided."},
+	[LP_VERB_EXPLAIN] = {"explain", "landpen explain [options] PATH|HOST[:PORT]...",
+		"Says whether PATH may be read, written and executed, or HOST connected to, and "
+		"which line\nof which file decided. A word without '/' that names no file is a "
+		"host if it can be one."},
 	[LP_VERB_POLICY] = {"policy", "landpen policy [options] [COMMAND]",
 		"Prints the merged policy that COMMAND would run under."},
 	[LP_VERB_TRUST] = {"trust", "landpen trust [--remove] [FILE]",
@@ -205,6 +214,7 @@ static int set_flag(const struct option *option, struct lp_cmdline *cmdline)
 		[OPT_VERSION] = &cmdline->version,
 		[OPT_QUIET] = &cmdline->quiet,
 		[OPT_VERBOSE] = &cmdline->verbose,
+		[OPT_HOST] = &cmdline->host,
 		[OPT_JSON] = &cmdline->json,
 		[OPT_PLAN] = &cmdline->plan,
 		[OPT_ABILITIES] = &cmdline->plan,
@@ -220,7 +230,7 @@ static int set_value(const struct option *option, const char *value, struct lp_c
 	struct lp_err *err)
 {
 	static const char *const backends[] = {"auto", "landlock", "bwrap", NULL};
-	static const char *const networks[] = {"none", "open", NULL};
+	static const char *const networks[] = {"none", "names", "open", NULL};
 	const char **const strings[OPT_REMOVE + 1] = {
 		[OPT_SETTINGS] = &cmdline->settings_file,
 		[OPT_SHELL] = &cmdline->shell_string,
@@ -241,6 +251,10 @@ static int set_value(const struct option *option, const char *value, struct lp_c
 		return add_wish(cmdline, LP_WISH_RW, value);
 	case OPT_DENY:
 		return add_wish(cmdline, LP_WISH_DENY, value);
+	case OPT_ALLOW_HOST:
+		return add_wish(cmdline, LP_WISH_ALLOW_HOST, value);
+	case OPT_DENY_HOST:
+		return add_wish(cmdline, LP_WISH_DENY_HOST, value);
 	case OPT_ENV:
 		return lp_strv_add(&cmdline->env, value);
 	case OPT_RULESET:

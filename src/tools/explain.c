@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void print_escaped(const char *text)
 {
@@ -41,17 +42,121 @@ static void explain_access(
 	putchar('\n');
 }
 
+static void print_origin(const struct lp_origin *origin)
+{
+	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+
+	if (lp_origin_print(origin, &text) == 0 && text.text)
+		printf("  # %s", text.text);
+}
+
+static void print_host(const char *host, unsigned port)
+{
+	bool brackets = port && strchr(host, ':');
+
+	printf("%s%s%s", brackets ? "[" : "", host, brackets ? "]" : "");
+	if (port)
+		printf(":%u", port);
+}
+
+static void print_host_rule(const struct lp_host_rule *rule)
+{
+	printf("%s ", rule->allow ? "allowHost" : "denyHost");
+	print_host(rule->host, rule->port);
+	if (rule->reason) {
+		printf(" (");
+		print_escaped(rule->reason);
+		putchar(')');
+	}
+	print_origin(&rule->origin);
+}
+
+/* What the gate says about loopback where no host rule does. false: host is something else. */
+static bool explain_loopback(const struct lp_policy *policy, const char *host, unsigned port)
+{
+	const struct lp_port_rule *rule = lp_policy_port_rule(policy, port);
+	struct lp_address address;
+
+	if (!lp_host_is_local(host) &&
+		!(lp_host_is_address(host, &address) && lp_address_is_loopback(&address)))
+		return false;
+	if (rule) {
+		printf("yes  allowLocalPort %u", port);
+		print_origin(&rule->origin);
+	} else {
+		printf("no   %s", policy->local_binding ? "but to servers that run in the pen"
+							: "no rule names it: hosts are closed");
+	}
+	return true;
+}
+
+static void explain_host(const struct lp_policy *policy, const char *host, unsigned port)
+{
+	struct lp_host_decision decision = port ? lp_policy_may_connect(policy, host, port)
+						: lp_policy_may_resolve(policy, host);
+	const struct lp_upstream *upstream = lp_policy_upstream(policy, host, port == 80);
+	bool named = policy->network == LP_NETWORK_NAMES;
+	bool allowed = policy->network == LP_NETWORK_OPEN || (named && decision.allowed);
+
+	printf("host ");
+	print_host(host, port);
+	printf("\n  %-8s ", "connect");
+	if (named && !decision.rule && explain_loopback(policy, host, port)) {
+		putchar('\n');
+		return;
+	}
+	printf("%-4s ", allowed ? "yes" : "no");
+	if (!named)
+		printf("the network is %s", allowed ? "open" : "closed");
+	else if (decision.rule)
+		print_host_rule(decision.rule);
+	else
+		printf("no rule names it: hosts are closed");
+	putchar('\n');
+	if (!named || !allowed || !upstream)
+		return;
+	printf("  %-8s ", "through");
+	print_host(upstream->host, upstream->port);
+	putchar('\n');
+}
+
+/* Whether a word means a host: it can be one, and no file is meant. */
+static bool is_host(const struct lp_cmdline *cmdline, const char *word)
+{
+	char host[LP_HOST_SIZE];
+	struct stat st;
+	unsigned port;
+
+	if (cmdline->host)
+		return true;
+	if (strchr(word, '/') || lstat(word, &st) == 0)
+		return false;
+	return lp_host_port(word, host, &port) == 0 &&
+	       (strpbrk(host, ".:") || lp_host_is_local(host));
+}
+
 int lp_tool_explain(
 	const struct lp_cmdline *cmdline, const struct lp_policy *policy, struct lp_err *err)
 {
 	if (!cmdline->operands[0])
-		return lp_fail(err, EINVAL, "explain: name a path; `landpen explain --help`");
+		return lp_fail(
+			err, EINVAL, "explain: name a path or a host; `landpen explain --help`");
 	for (char **operand = cmdline->operands; *operand; operand++) {
 		lp_autofree char *absolute = NULL;
 		lp_autofree char *path = NULL;
+		char host[LP_HOST_SIZE];
+		unsigned port;
 		bool exists;
-		int r = lp_path_absolute(*operand, policy->cwd, policy->home, &absolute);
+		int r;
 
+		if (is_host(cmdline, *operand)) {
+			if (lp_host_port(*operand, host, &port) < 0)
+				return lp_fail(
+					err, EINVAL, "%s: is no HOST or HOST:PORT", *operand);
+			explain_host(policy, host, port);
+			continue;
+		}
+		r = lp_path_absolute(*operand, policy->cwd, policy->home, &absolute);
 		if (r == 0)
 			r = lp_path_resolve(absolute, &path, &exists, NULL);
 		if (r < 0)
@@ -71,14 +176,66 @@ static void print_environment(const struct lp_policy *policy)
 	static const char *const actions[] = {"unset", "pass", "set"};
 
 	for (size_t i = 0; i < policy->env_count; i++) {
-		struct lp_str origin LP_CLEANUP(lp_str_clear) = {0};
-
 		printf("%-10s ", actions[policy->env[i].action]);
 		print_escaped(policy->env[i].name);
-		if (lp_origin_print(&policy->env[i].origin, &origin) == 0 && origin.text)
-			printf("  # %s", origin.text);
+		print_origin(&policy->env[i].origin);
 		putchar('\n');
 	}
+}
+
+/* Credentials are only said to be there. */
+static void print_upstream(const char *what, const struct lp_upstream *upstream)
+{
+	if (!upstream->host)
+		return;
+	printf("upstream   %s through ", what);
+	print_host(upstream->host, upstream->port);
+	printf("%s\n", upstream->authorization ? ", with credentials" : "");
+}
+
+static void print_network(const struct lp_policy *policy)
+{
+	for (size_t i = 0; i < policy->host_count; i++) {
+		print_host_rule(&policy->hosts[i]);
+		putchar('\n');
+	}
+	for (size_t i = 0; i < policy->range_count; i++) {
+		const struct lp_range *range = &policy->ranges[i];
+		bool ipv4 = range->prefix >= 96 && lp_address_is_ipv4(&range->address);
+		char host[LP_HOST_SIZE];
+
+		lp_address_print(&range->address, host);
+		printf("denyAddress %s/%u", host, ipv4 ? range->prefix - 96 : range->prefix);
+		print_origin(&range->origin);
+		putchar('\n');
+	}
+	for (size_t i = 0; i < policy->local_port_count; i++) {
+		printf("allowLocalPort %u", policy->local_ports[i].port);
+		print_origin(&policy->local_ports[i].origin);
+		putchar('\n');
+	}
+	for (size_t i = 0; i < policy->socket_count; i++) {
+		printf("allowSocket ");
+		print_escaped(policy->sockets[i].path);
+		print_origin(&policy->sockets[i].origin);
+		putchar('\n');
+	}
+	print_upstream("http", &policy->upstream_http);
+	print_upstream("others", &policy->upstream_https);
+	if (policy->no_upstream) {
+		printf("direct     ");
+		print_escaped(policy->no_upstream);
+		putchar('\n');
+	}
+}
+
+static const char *const networks[] = {"none", "names", "open"};
+
+static const char *describe_sockets(const struct lp_policy *policy)
+{
+	if (policy->unix_sockets)
+		return "every unix socket";
+	return policy->socket_count ? "listed unix sockets" : "no unix sockets";
 }
 
 int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *policy,
@@ -97,16 +254,35 @@ int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *pol
 	printf("\nrulesets  ");
 	lp_strv_foreach (name, &policy->rulesets)
 		printf(" %s", name);
-	printf("\nnetwork    %s\nsockets    %s\nptrace     %s\nnamespaces %s\n",
-		policy->network == LP_NETWORK_OPEN ? "open" : "none",
-		policy->unix_sockets ? "every unix socket" : "no unix sockets",
-		policy->ptrace ? "allowed" : "closed", policy->namespaces ? "allowed" : "closed");
+	printf("\nnetwork    %s\nservers    %s\nsockets    %s\nptrace     %s\nnamespaces %s\n",
+		networks[policy->network], policy->local_binding ? "on loopback" : "none",
+		describe_sockets(policy), policy->ptrace ? "allowed" : "closed",
+		policy->namespaces ? "allowed" : "closed");
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		print_rule(&policy->rules[i]);
 		putchar('\n');
 	}
+	print_network(policy);
 	print_environment(policy);
 	return 0;
+}
+
+/* How many different hosts are allowed, on whatever ports. */
+static size_t count_hosts(const struct lp_policy *policy)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->host_count; i++) {
+		size_t j = 0;
+
+		if (!policy->hosts[i].allow)
+			continue;
+		while (j < i && (!policy->hosts[j].allow ||
+					strcmp(policy->hosts[j].host, policy->hosts[i].host) != 0))
+			j++;
+		count += j == i;
+	}
+	return count;
 }
 
 int lp_tool_summary(const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str)
@@ -114,10 +290,15 @@ int lp_tool_summary(const struct lp_policy *policy, const struct lp_plan *plan, 
 	bool writable = lp_policy_may(policy, policy->project, LP_ACCESS_WRITE).allowed;
 	bool home = lp_policy_may(policy, policy->home, LP_ACCESS_READ).allowed;
 
+	size_t hosts = count_hosts(policy);
+
 	lp_str_add(str, "project ");
 	lp_str_add_escaped(str, policy->project, strlen(policy->project));
-	return lp_str_addf(str, " %s, home %s, network %s (%s)",
-		writable ? "writable" : "read-only", home ? "readable" : "hidden",
-		policy->network == LP_NETWORK_OPEN ? "open" : "none",
-		plan->backend == LP_BACKEND_BWRAP ? "bwrap" : "landlock");
+	lp_str_addf(str, " %s, home %s, network ", writable ? "writable" : "read-only",
+		home ? "readable" : "hidden");
+	if (policy->network == LP_NETWORK_NAMES)
+		lp_str_addf(str, "%zu host%s", hosts, hosts == 1 ? "" : "s");
+	else
+		lp_str_add(str, networks[policy->network]);
+	return lp_str_addf(str, " (%s)", plan->backend == LP_BACKEND_BWRAP ? "bwrap" : "landlock");
 }

@@ -19,7 +19,7 @@ enum lp_verb {
 /* The parsed command line. Strings are argv's own. */
 struct lp_cmdline {
 	enum lp_verb verb;
-	bool help, version, quiet, verbose, json, plan, remove;
+	bool help, version, quiet, verbose, json, plan, remove, host;
 	const char *shell_string;  /* -c */
 	const char *settings_file; /* -s */
 	const char *project_dir;
@@ -50,5 +50,5 @@ int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *pol
 int lp_tool_trust(
 	const struct lp_cmdline *cmdline, const char *home, const char *cwd, struct lp_err *err);
 
-/* "project /x writable, home hidden, no network (landlock)": what the pen allows, one line. */
+/* "project /x writable, home hidden, network 14 hosts (landlock)": what the pen allows, one line. */
 int lp_tool_summary(const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str);

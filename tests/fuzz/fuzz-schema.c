@@ -45,6 +45,10 @@ static void check_tightened(const struct lp_policy *policy)
 		MUST(policy->env[i].action == LP_ENV_UNSET);
 	MUST(!policy->unix_sockets && !policy->ptrace && !policy->namespaces);
 	MUST(!policy->files_disabled && policy->network == LP_NETWORK_NONE);
+	for (size_t i = 0; i < policy->host_count; i++)
+		MUST(!policy->hosts[i].allow);
+	MUST(policy->local_port_count == 0 && policy->socket_count == 0 && !policy->local_binding);
+	MUST(!policy->upstream_http.host && !policy->upstream_https.host && !policy->no_upstream);
 	MUST(policy->limits.address_space <= 1000 && policy->limits.processes <= 1000);
 	MUST(policy->limits.open_files <= 1000 && policy->limits.file_size <= 1000);
 	MUST(policy->limits.core <= 1000 && policy->accepted.count == 0);

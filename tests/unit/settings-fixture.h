@@ -96,7 +96,8 @@ static inline void make_link(const char *target, const char *name)
 
 static inline int set_up(void **state)
 {
-	static const char *const unset[] = {"XDG_CONFIG_HOME", "XDG_STATE_HOME"};
+	static const char *const unset[] = {"XDG_CONFIG_HOME", "XDG_STATE_HOME", "HTTP_PROXY",
+		"http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"};
 	lp_autofree char *real = NULL;
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 

@@ -77,6 +77,35 @@ static void test_untrusted_project_only_tightens(void **state)
 	assert_int_equal(line_of(rule_of(fixture, LP_RULE_DENY_READ, "p/.env")), 6);
 }
 
+/* Of the network it takes away only. */
+static void test_untrusted_project_network(void **state)
+{
+	struct fixture *fixture = *state;
+
+	put(".config/landpen/settings.json",
+		"{\"network\":{\"allowedDomains\":[\"a.com\",\"b.com\"],"
+		"\"allowLocalBinding\":true,\"allowUnixSockets\":[\"/run/x\"],"
+		"\"parentProxy\":{\"http\":\"http://p:1\"}}}");
+	put("p/.landpen.json",
+		"{\"network\":{\"allowedDomains\":[\"c.com\"],\n\"deniedDomains\":[\"b.com\"],"
+		"\"deniedResolvedAddresses\":[\"10.0.0.0/8\"],\"allowLocalBinding\":false,"
+		"\"allowLocalPorts\":[80],\"allowUnixSockets\":[\"/run/docker.sock\"],"
+		"\"httpProxyPort\":1,\"socksProxyPort\":2,"
+		"\"parentProxy\":{\"http\":\"http://evil:1\"}}}");
+	load(fixture);
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
+	assert_true(lp_policy_may_connect(fixture->policy, "a.com", 1).allowed);
+	assert_false(lp_policy_may_connect(fixture->policy, "b.com", 1).allowed);
+	assert_false(lp_policy_may_connect(fixture->policy, "c.com", 1).allowed);
+	assert_int_equal(fixture->policy->range_count, 1);
+	assert_false(fixture->policy->local_binding);
+	assert_null(lp_policy_port_rule(fixture->policy, 80));
+	assert_null(lp_policy_socket_rule(fixture->policy, "/run/docker.sock"));
+	assert_non_null(lp_policy_socket_rule(fixture->policy, "/run/x"));
+	assert_string_equal(fixture->policy->upstream_http.host, "p");
+	assert_int_equal(fixture->policy->notices.count, 6);
+}
+
 static void test_trusted_project_widens(void **state)
 {
 	static const char text[] = "{\"filesystem\":{\"allowRead\":[\"~/.ssh\"],"
@@ -276,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_untrusted_project_only_tightens),
+		TEST(test_untrusted_project_network),
 		TEST(test_trusted_project_widens),
 		TEST(test_project_file_place),
 		TEST(test_project_file_trouble),

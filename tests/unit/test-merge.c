@@ -1,4 +1,4 @@
-/* Layers and precedence, and what this version cannot hold. */
+/* Layers and precedence, the network, and what this version cannot hold. */
 #include "settings-fixture.h"
 
 /* ---- rulesets ---------------------------------------------------------------------------------
@@ -209,38 +209,276 @@ static void test_settings_file_trouble(void **state)
 	load_fails(fixture, "does not exist; ");
 }
 
-/* ---- what this version cannot hold ------------------------------------------------------------
+/* ---- network ----------------------------------------------------------------------------------
  */
 
-static void test_network_lists(void **state)
-{
-	static const char user[] = ".config/landpen/settings.json";
-	struct fixture *fixture = *state;
+static const char user_file[] = ".config/landpen/settings.json";
 
-	put(user, "{\"network\":{\n\"allowedDomains\":[\"a.com\"]}}");
-	load_fails(fixture, ":2: network\\.allowedDomains: this version has no filtering by host "
-			    "name, .*--network open or --network none$");
-	put(user, "{\"network\":{\"deniedDomains\":[\"a.com\"],"
-		  "\"deniedResolvedAddresses\":[\"10.0.0.0/8\"]}}");
+static bool may_connect(const struct fixture *fixture, const char *host, unsigned port)
+{
+	return lp_policy_may_connect(fixture->policy, host, port).allowed;
+}
+
+static void test_hosts(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct lp_host_rule *rule;
+
+	put(user_file, "{\"network\":{\n\"allowedDomains\":[\"A.com\",\n\"*.b.com:443\"],\n"
+		       "\"deniedDomains\":[\"x.b.com\",\n\"*:22\"],\n"
+		       "\"deniedDomainReasons\":{\"x.b.com\":\"not yours\",\"c\":\"y\"},\n"
+		       "\"deniedResolvedAddresses\":[\"10.0.0.0/8\"]}}");
 	load(fixture);
-	assert_true(has_notice(fixture, "network\\.deniedDomains: not needed"));
-	assert_true(has_notice(fixture, "network\\.deniedResolvedAddresses: not needed"));
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
+	assert_int_equal(fixture->policy->notices.count, 0);
+	assert_true(may_connect(fixture, "a.com", 80));
+	assert_false(may_connect(fixture, "a.com", 22));
+	assert_true(may_connect(fixture, "y.b.com", 443));
+	assert_false(may_connect(fixture, "x.b.com", 443));
+	rule = lp_policy_may_connect(fixture->policy, "y.b.com", 443).rule;
+	assert_int_equal(lp_origin_line(&rule->origin), 3);
+	rule = lp_policy_may_connect(fixture->policy, "x.b.com", 443).rule;
+	assert_int_equal(lp_origin_line(&rule->origin), 4);
+	assert_string_equal(rule->reason, "not yours");
+	assert_int_equal(fixture->policy->range_count, 1);
+	assert_int_equal(fixture->policy->ranges[0].prefix, 104);
+	assert_false(fixture->policy->local_binding);
+
+	fixture->request.network = LP_NETWORK_WISH_NONE;
+	load(fixture);
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NONE);
 	fixture->request.network = LP_NETWORK_WISH_OPEN;
-	load_fails(fixture, "network\\.deniedDomains: .*run with --network none$");
-	put(user, "{\"network\":{\"allowedDomains\":[],\"deniedDomains\":[]}}");
+	load_fails(fixture, "settings\\.json:4: network\\.deniedDomains\\[0\\]: cannot be held "
+			    "with --network open, .*--network names");
+	put(user_file, "{\"network\":{\"deniedResolvedAddresses\":[\"10.0.0.0/8\"]}}");
+	load_fails(fixture, "network\\.deniedResolvedAddresses\\[0\\]: cannot be held");
+	put(user_file, "{\"network\":{\"allowedDomains\":[\"a.com\"],\"deniedDomains\":[]}}");
 	load(fixture);
 	assert_int_equal(fixture->policy->network, LP_NETWORK_OPEN);
 	assert_int_equal(fixture->policy->notices.count, 0);
 }
+
+static void test_which_network(void **state)
+{
+	static const struct {
+		const char *network;
+		enum lp_network expected;
+	} rows[] = {
+		{"", LP_NETWORK_NONE},
+		{"\"allowedDomains\":[],\"deniedDomains\":[\"*\"]", LP_NETWORK_NONE},
+		{"\"allowedDomains\":[\"a.com\"]", LP_NETWORK_NAMES},
+		{"\"allowLocalBinding\":true", LP_NETWORK_NAMES},
+		{"\"allowLocalBinding\":false", LP_NETWORK_NONE},
+		{"\"allowLocalPorts\":[8080]", LP_NETWORK_NAMES},
+		{"\"httpProxyPort\":3128", LP_NETWORK_NONE},
+		{"\"allowUnixSockets\":[\"/x\"]", LP_NETWORK_NONE},
+	};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++) {
+		struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+
+		lp_str_addf(&text, "{\"network\":{%s}}", rows[i].network);
+		put(user_file, text.text);
+		load(fixture);
+		if (fixture->policy->network != rows[i].expected)
+			fail_msg("%s: %d", rows[i].network, fixture->policy->network);
+		fixture->request.network = LP_NETWORK_WISH_NAMES;
+		load(fixture);
+		assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
+		fixture->request.network = LP_NETWORK_WISH_UNSAID;
+	}
+}
+
+/* What srt's own network namespace gives: servers on loopback, but only where there is a network.
+ */
+static void test_bare_file_binds(void **state)
+{
+#define BARE(network)                                      \
+	"{\"network\":{" network ",\"deniedDomains\":[]}," \
+	"\"filesystem\":{\"denyRead\":[],\"allowWrite\":[],\"denyWrite\":[]}}"
+	struct fixture *fixture = *state;
+
+	fixture->request.settings_file = "../s.json";
+	put("s.json", BARE("\"allowedDomains\":[]"));
+	load(fixture);
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NONE);
+	assert_false(fixture->policy->local_binding);
+	put("s.json", BARE("\"allowedDomains\":[\"a.com\"]"));
+	load(fixture);
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
+	assert_true(fixture->policy->local_binding);
+	put("s.json", BARE("\"allowedDomains\":[\"a.com\"],\"allowLocalBinding\":false"));
+	load(fixture);
+	assert_false(fixture->policy->local_binding);
+	put("s.json", BARE("\"allowedDomains\":[],\"allowLocalBinding\":true"));
+	load(fixture);
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
+	assert_true(fixture->policy->local_binding);
+}
+
+/* srt takes such patterns, and they match nothing. */
+static void test_impossible_hosts(void **state)
+{
+	static const char *const hosts[] = {
+		"a b.com", "m\303\274nchen.de", "256.1.1.1", "*.*.com", "[fe80::1%eth0]", "a..com"};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(hosts); i++) {
+		struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+
+		lp_str_addf(&text, "{\"network\":{\"allowedDomains\":[\"%s\"]}}", hosts[i]);
+		put(user_file, text.text);
+		load(fixture);
+		assert_true(has_notice(fixture, "can be no host's name or address, left out$"));
+		assert_int_equal(fixture->policy->host_count, 0);
+		lp_str_clear(&text);
+		lp_str_addf(&text, "{\"network\":{\"deniedDomains\":[\"%s\"]}}", hosts[i]);
+		put(user_file, text.text);
+		load_fails(fixture, "network\\.deniedDomains\\[0\\]: .* would deny nothing; ");
+	}
+}
+
+static void test_host_options(void **state)
+{
+	struct fixture *fixture = *state;
+
+	wish(fixture, LP_WISH_ALLOW_HOST, "A.com:443");
+	wish(fixture, LP_WISH_DENY_HOST, "*:22");
+	load(fixture);
+	assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
+	assert_true(may_connect(fixture, "a.com", 443));
+	assert_false(may_connect(fixture, "a.com", 80));
+	/* A deny of any layer wins, and that is said. */
+	put(user_file, "{\"network\":{\"deniedDomains\":[\"a.com\"]}}");
+	load(fixture);
+	assert_true(has_notice(fixture,
+		"^--allow-host 'a\\.com': stays closed, says .*settings\\.json:1 "
+		"\\(network\\.deniedDomains\\[0\\]\\)$"));
+	fixture->request.network = LP_NETWORK_WISH_NONE;
+	load(fixture);
+	assert_true(has_notice(fixture, "stays closed, says --network none$"));
+	fixture->request.network = LP_NETWORK_WISH_UNSAID;
+	wish(fixture, LP_WISH_ALLOW_HOST, "*");
+	load_fails(fixture, "^--allow-host '\\*': would allow every host; ");
+	fixture->wishes[2].path = "a.com:0";
+	load_fails(fixture, "^--allow-host 'a\\.com:0': has a bad port; ");
+	fixture->wishes[2] = (struct lp_wish){LP_WISH_DENY_HOST, "http://a.com"};
+	load_fails(fixture, "^--deny-host 'http://a\\.com': holds a '://'; ");
+}
+
+static void test_sockets_and_ports(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct lp_policy *policy;
+	lp_autofree char *path = at_home("p/build/s");
+
+	make_dir("p/build");
+	make_link("/run", ".run");
+	make_link("/run/docker.sock", "p/build/planted");
+	put(user_file, "{\"network\":{\"allowLocalPorts\":[8080,\n9090],\"allowUnixSockets\":["
+		       "\"build/s\",\"build/planted\",\"\"]},\"unixSockets\":["
+		       "\"~/.run/x\",\"/run/user/*/bus\"]}");
+	load(fixture);
+	policy = fixture->policy;
+	assert_int_equal(lp_origin_line(&lp_policy_port_rule(policy, 9090)->origin), 2);
+	assert_null(lp_policy_port_rule(policy, 80));
+	assert_non_null(lp_policy_socket_rule(policy, path));
+	assert_non_null(lp_policy_socket_rule(policy, "/run/x"));
+	assert_non_null(lp_policy_socket_rule(policy, "/run/user/0/bus"));
+	/* The agent may have made that link in an earlier run. */
+	assert_null(lp_policy_socket_rule(policy, "/run/docker.sock"));
+	assert_true(has_notice(fixture, "allowUnixSockets\\[1\\]: crosses the symbolic link"));
+	assert_true(has_notice(fixture, "allowUnixSockets\\[2\\]: is an empty path, left out$"));
+	assert_int_equal(policy->notices.count, 2);
+	/* They grant no reading. */
+	assert_may(fixture, ".run/x", false, false);
+}
+
+static void test_upstream_keys(void **state)
+{
+#define PARENT(members) "{\"network\":{\"parentProxy\":{" members "}}}"
+	struct fixture *fixture = *state;
+	const struct lp_policy *policy;
+
+	put(user_file, PARENT("\"http\":\"http://us%3Aer:pa%40s@Proxy.corp:3128/x\","
+			      "\"https\":\"HTTP://[::1]\",\"noProxy\":\".a.com\""));
+	load(fixture);
+	policy = fixture->policy;
+	assert_string_equal(policy->upstream_http.host, "proxy.corp");
+	assert_int_equal(policy->upstream_http.port, 3128);
+	/* "us:er:pa@s" */
+	assert_string_equal(policy->upstream_http.authorization, "Basic dXM6ZXI6cGFAcw==");
+	assert_string_equal(policy->upstream_https.host, "::1");
+	assert_int_equal(policy->upstream_https.port, 80);
+	assert_null(policy->upstream_https.authorization);
+	assert_string_equal(policy->no_upstream, ".a.com");
+
+	put(user_file, "{\"network\":{\"httpProxyPort\":8080,\"socksProxyPort\":1080,"
+		       "\"parentProxy\":{\"http\":\"http://p\",\"noProxy\":\"*\"}}}");
+	load(fixture);
+	policy = fixture->policy;
+	assert_string_equal(policy->upstream_http.host, "127.0.0.1");
+	assert_int_equal(policy->upstream_https.port, 8080);
+	assert_null(policy->no_upstream);
+	assert_true(has_notice(fixture, "socksProxyPort: not used: "));
+	assert_true(has_notice(fixture, "parentProxy: not used: "));
+
+	put(user_file, PARENT("\"http\":\"socks5://u:secret@p\",\"https\":\"proxy:8080\""));
+	load(fixture);
+	assert_null(fixture->policy->upstream_http.host);
+	assert_null(fixture->policy->upstream_https.host);
+	assert_int_equal(fixture->policy->notices.count, 2);
+	assert_false(has_notice(fixture, "secret"));
+	put(user_file, PARENT("\"http\":\"https://p:3128\""));
+	load_fails(fixture, "parentProxy\\.http: is an https URL, .*; write an http URL");
+	put(user_file, PARENT("\"http\":\"http://u:secret@p:99999\""));
+	load_fails(fixture, "parentProxy\\.http: has a host or port that cannot be; write http");
+	assert_null(strstr(fixture->err.text, "secret"));
+}
+
+static void test_upstream_variables(void **state)
+{
+	struct fixture *fixture = *state;
+
+	setenv("http_proxy", "proxy.corp:3128", 1);
+	setenv("HTTPS_PROXY", "http://u@10.1:8080", 1);
+	setenv("NO_PROXY", "b.com", 1);
+	load(fixture);
+	assert_null(fixture->policy->upstream_http.host);
+	put(user_file, "{\"network\":{\"allowedDomains\":[\"a.com\"]}}");
+	load(fixture);
+	assert_string_equal(fixture->policy->upstream_http.host, "proxy.corp");
+	assert_int_equal(fixture->policy->upstream_http.port, 3128);
+	assert_string_equal(fixture->policy->upstream_https.host, "10.0.0.1");
+	assert_string_equal(fixture->policy->upstream_https.authorization, "Basic dTo=");
+	assert_null(lp_policy_upstream(fixture->policy, "b.com", true));
+	/* What the settings say stands in their place. */
+	put(user_file, "{\"network\":{\"allowedDomains\":[\"a.com\"],\"parentProxy\":{}}}");
+	load(fixture);
+	assert_null(fixture->policy->upstream_http.host);
+	assert_null(fixture->policy->no_upstream);
+	put(user_file, "{\"network\":{\"allowedDomains\":[\"a.com\"]}}");
+	setenv("HTTP_PROXY", "socks5://u:secret@p:1", 1);
+	load(fixture);
+	assert_null(fixture->policy->upstream_http.host);
+	assert_true(has_notice(fixture, "^HTTP_PROXY: not used, "));
+	assert_false(has_notice(fixture, "secret"));
+	unsetenv("HTTP_PROXY");
+	unsetenv("http_proxy");
+	unsetenv("HTTPS_PROXY");
+	unsetenv("NO_PROXY");
+}
+
+/* ---- what this version cannot hold ------------------------------------------------------------
+ */
 
 static void test_refused_and_inert_keys(void **state)
 {
 	static const char user[] = ".config/landpen/settings.json";
 	static const char *const refused[] = {
 		"{\"network\":{\"tlsTerminate\":{}}}",
-		"{\"network\":{\"httpProxyPort\":8080}}",
 		"{\"network\":{\"socksProxyPort\":8080}}",
-		"{\"network\":{\"parentProxy\":{\"http\":\"http://p\"}}}",
 		"{\"network\":{\"mitmProxy\":{\"socketPath\":\"/s\",\"domains\":[\"a.b\"]}}}",
 		"{\"credentials\":{\"allowPlaintextInject\":true,"
 		"\"files\":[{\"path\":\"/x\",\"mode\":\"mask\"}]}}",
@@ -259,10 +497,6 @@ static void test_refused_and_inert_keys(void **state)
 		"{\"allowAppleEvents\":true}",
 		"{\"ignoreViolations\":{\"*\":[\"x\"]}}",
 		"{\"network\":{\"allowMachLookup\":[\"com.x.*\"]}}",
-		"{\"network\":{\"allowLocalBinding\":true}}",
-		"{\"network\":{\"allowLocalPorts\":[8080]}}",
-		"{\"network\":{\"allowUnixSockets\":[\"/x\"]}}",
-		"{\"unixSockets\":[\"/x\"]}",
 	};
 	static const char *const silent[] = {
 		"{\"enableWeakerNestedSandbox\":false,\"allowAppleEvents\":false}",
@@ -330,7 +564,14 @@ int main(void)
 		TEST(test_precedence),
 		TEST(test_settings_file_stands_alone),
 		TEST(test_settings_file_trouble),
-		TEST(test_network_lists),
+		TEST(test_hosts),
+		TEST(test_which_network),
+		TEST(test_bare_file_binds),
+		TEST(test_impossible_hosts),
+		TEST(test_host_options),
+		TEST(test_sockets_and_ports),
+		TEST(test_upstream_keys),
+		TEST(test_upstream_variables),
 		TEST(test_refused_and_inert_keys),
 		TEST(test_credentials),
 		TEST(test_safe_directories),
