@@ -54,3 +54,72 @@ int lp_packet_send(int socket, const struct lp_packet *packet, int fd);
  * reason not terminated, too short, count too large).
  */
 int lp_packet_receive(int socket, struct lp_packet *ret_packet, int *ret_fd);
+
+/* ---- DNS (RFC 1035, 6891): what the agent asks --------------------------------------------- */
+
+#define LP_DNS_QUERY_MAX  1024 /* longer queries are not read */
+#define LP_DNS_ANSWER_MAX 640
+#define LP_DNS_NAME_MAX   255 /* on the wire, with the root's length byte */
+
+enum {
+	LP_DNS_A = 1,
+	LP_DNS_PTR = 12,
+	LP_DNS_AAAA = 28,
+	LP_DNS_OPT = 41,
+	LP_DNS_IN = 1,
+};
+
+enum lp_dns_code {
+	LP_DNS_NOERROR = 0,
+	LP_DNS_FORMERR = 1,
+	LP_DNS_SERVFAIL = 2,
+	LP_DNS_NXDOMAIN = 3,
+	LP_DNS_NOTIMP = 4,
+	LP_DNS_REFUSED = 5,
+	LP_DNS_BADVERS = 16,
+};
+
+/* A query of one question. Zero question_len: the question could not be read. */
+struct lp_dns_query {
+	uint16_t id, flags, type, class;
+	bool edns;
+	bool is_host; /* name has only letters, digits, '-', '_' in labels that start without '-' */
+	char name[LP_HOST_SIZE]; /* dotted, as it was sent; "" if not is_host, and for the root */
+	uint8_t question[LP_DNS_NAME_MAX + 4];
+	size_t question_len;
+};
+
+/*
+ * Parses a query. 0; the enum lp_dns_code to answer with, ret_query then holding what could be
+ * read; -EBADMSG for what deserves no answer (no header, or itself an answer).
+ */
+int lp_dns_parse(const uint8_t *buf, size_t len, struct lp_dns_query *ret_query);
+
+/*
+ * The length of the message that a DNS-over-TCP stream starts with. 1 if all of it is there (behind
+ * 2 bytes of length), 0 for need more, -EMSGSIZE for one longer than LP_DNS_QUERY_MAX.
+ */
+int lp_dns_frame(const uint8_t *buf, size_t len, size_t *ret_len);
+
+/* At most one record: an A record if address, else a PTR record if host. address: host order. */
+struct lp_dns_answer {
+	enum lp_dns_code code;
+	uint32_t address, ttl;
+	const char *host;
+};
+
+/* Writes the answer to query; its length, 0 if host is no name. */
+size_t lp_dns_write(const struct lp_dns_query *query, const struct lp_dns_answer *answer,
+	uint8_t buf[LP_DNS_ANSWER_MAX]);
+
+/* Whether name is below a reverse zone; if it is a whole IPv4 address, that one, else 0. */
+bool lp_dns_is_reverse(const char *name, uint32_t *ret_address);
+
+/* ---- getent's output ------------------------------------------------------------------------ */
+
+/*
+ * The distinct addresses that the whole lines of `getent ahosts` start with, at most
+ * LP_PACKET_ADDRESSES_MAX; lines that start with none (scoped ones too) are passed over.
+ */
+size_t lp_ahosts_parse(
+	const uint8_t *buf, size_t len, struct lp_address ret_addresses[LP_PACKET_ADDRESSES_MAX]);
