@@ -38,7 +38,8 @@ static void choose_network(struct lp_load *load)
 		policy->network = needs_gate(policy) ? LP_NETWORK_NAMES : LP_NETWORK_NONE;
 	}
 	/* in srt's own network namespace listening works whatever the key says */
-	if (policy->network == LP_NETWORK_NAMES && !load->has_rulesets && !load->merge.says_binding)
+	if (policy->network == LP_NETWORK_NAMES && !load->merge.says_binding &&
+		!lp_strv_has(&policy->rulesets, "base"))
 		policy->local_binding = true;
 }
 

@@ -260,6 +260,7 @@ static void set_switch(const struct text *text, const char *object, const char *
 
 static void set_switches(const struct text *text)
 {
+	const json_t *binding = get(text, "network", "allowLocalBinding");
 	struct lp_policy *policy = text->policy;
 
 	set_switch(text, "network", "allowAllUnixSockets", &policy->unix_sockets);
@@ -269,7 +270,7 @@ static void set_switches(const struct text *text)
 	set_switch(text, "filesystem", "disabled", &policy->files_disabled);
 	set_switch(text, "filesystem", "allowGitConfig", &text->merge->git_config);
 	set_switch(text, NULL, "allowPty", &policy->ptys);
-	if (get(text, "network", "allowLocalBinding"))
+	if (json_is_false(binding) || (binding && text->source->trusted))
 		text->merge->says_binding = true;
 }
 

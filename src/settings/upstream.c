@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define HTTP_PORT 80
+#define MAX_INFO  4096 /* they travel in one line of a header */
 
 static int base64(const uint8_t *bytes, size_t len, struct lp_str *str)
 {
@@ -89,8 +90,9 @@ static int make_authorization(const char *info, size_t len, char **ret_authoriza
 		r = lp_str_add(&str, "Basic ");
 	if (r == 0)
 		r = base64((const uint8_t *)plain.text, plain.len, &str);
-	explicit_bzero(copy, strlen(copy));
-	explicit_bzero(plain.text, plain.len);
+	explicit_bzero(copy, len);
+	if (plain.text)
+		explicit_bzero(plain.text, plain.len);
 	if (r == 0)
 		*ret_authorization = LP_TAKE(str.text);
 	return r;
@@ -105,6 +107,8 @@ static int read_authority(const char *authority, size_t len, struct lp_upstream 
 	char host[LP_HOST_SIZE];
 	unsigned port;
 
+	if (info_len > MAX_INFO)
+		return -EINVAL;
 	if (at) {
 		authority = at + 1;
 		len -= info_len + 1;

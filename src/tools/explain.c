@@ -135,6 +135,26 @@ static bool is_host(const struct lp_cmdline *cmdline, const char *word)
 	       (strpbrk(host, ".:") || lp_host_is_local(host));
 }
 
+/* Of a unix socket, there or only ruled about, whether it may be connected to. */
+static void explain_socket(const struct lp_policy *policy, const char *path)
+{
+	const struct lp_socket_rule *rule = lp_policy_socket_rule(policy, path);
+	struct stat st;
+
+	if (!rule && (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode)))
+		return;
+	printf("  %-8s %-4s ", "connect", rule || policy->unix_sockets ? "yes" : "no");
+	if (rule) {
+		printf("allowSocket ");
+		print_escaped(rule->path);
+		print_origin(&rule->origin);
+	} else {
+		printf("%s", policy->unix_sockets ? "allowAllUnixSockets"
+						  : "but for sockets that are made in the pen");
+	}
+	putchar('\n');
+}
+
 int lp_tool_explain(
 	const struct lp_cmdline *cmdline, const struct lp_policy *policy, struct lp_err *err)
 {
@@ -167,6 +187,7 @@ int lp_tool_explain(
 		explain_access(policy, path, LP_ACCESS_READ, "read");
 		explain_access(policy, path, LP_ACCESS_WRITE, "write");
 		explain_access(policy, path, LP_ACCESS_EXECUTE, "execute");
+		explain_socket(policy, path);
 	}
 	return 0;
 }

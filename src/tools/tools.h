@@ -50,5 +50,5 @@ int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *pol
 int lp_tool_trust(
 	const struct lp_cmdline *cmdline, const char *home, const char *cwd, struct lp_err *err);
 
-/* "project /x writable, home hidden, network 14 hosts (landlock)": what the pen allows, one line. */
+/* "project /x writable, home hidden, network 14 hosts (landlock)": what the pen allows. */
 int lp_tool_summary(const struct lp_policy *policy, const struct lp_plan *plan, struct lp_str *str);

@@ -1,11 +1,12 @@
 /*
- * Fuzzes the spelling of hosts, patterns and ranges, and NO_PROXY. What is accepted is canonical:
- * the same again when it is read once more, and of two spellings of an address never one is a name.
+ * Fuzzes the spelling of hosts, patterns and ranges, NO_PROXY, and URLs of proxies. What is
+ * accepted is canonical: the same again when it is read once more, and of two spellings of an
+ * address never one is a name.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/policy.h"
+#include "settings/parts.h"
 
 #define MUST(condition)           \
 	do {                      \
@@ -79,6 +80,20 @@ static void check_deciders(const char *text)
 	MUST(!lp_policy_refuses_address(policy, host, port, &address, NULL, 0));
 }
 
+static void check_upstream(const char *url)
+{
+	struct lp_upstream upstream = {0};
+
+	if (lp_upstream_parse(url, true, &upstream) == 0) {
+		check_host(upstream.host);
+		MUST(upstream.port > 0 && upstream.port <= 65535);
+	}
+	/* it goes into a header as it is */
+	for (const char *at = upstream.authorization; at && *at; at++)
+		MUST(*at >= ' ' && *at < 0x7f);
+	lp_upstream_clear(&upstream);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *exact = malloc(size ? size : 1), host[LP_HOST_SIZE];
@@ -97,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(range.prefix <= 128);
 	check_pattern(text);
 	check_deciders(text);
+	check_upstream(text);
 	free(exact);
 	free(text);
 	return 0;

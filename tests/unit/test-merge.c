@@ -311,6 +311,17 @@ static void test_bare_file_binds(void **state)
 	put("s.json", BARE("\"allowedDomains\":[\"a.com\"],\"allowLocalBinding\":false"));
 	load(fixture);
 	assert_false(fixture->policy->local_binding);
+	/* A piece on top changes nothing, nor does what nobody trusts. */
+	put("s.json", BARE("\"allowedDomains\":[\"a.com\"]"));
+	put("p/.landpen.json", "{\"network\":{\"allowLocalBinding\":true}}");
+	lp_strv_add(&fixture->rulesets, "piece");
+	load(fixture);
+	assert_true(fixture->policy->local_binding);
+	lp_strv_clear(&fixture->rulesets);
+	put("p/.landpen.json", "{\"network\":{\"allowLocalBinding\":false}}");
+	load(fixture);
+	assert_false(fixture->policy->local_binding);
+	put("p/.landpen.json", "{}");
 	put("s.json", BARE("\"allowedDomains\":[],\"allowLocalBinding\":true"));
 	load(fixture);
 	assert_int_equal(fixture->policy->network, LP_NETWORK_NAMES);
