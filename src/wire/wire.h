@@ -123,3 +123,140 @@ bool lp_dns_is_reverse(const char *name, uint32_t *ret_address);
  */
 size_t lp_ahosts_parse(
 	const uint8_t *buf, size_t len, struct lp_address ret_addresses[LP_PACKET_ADDRESSES_MAX]);
+
+/* ---- parsers ------------------------------------------------------------------------------- */
+
+enum lp_parse {
+	LP_PARSE_BAD = 0,
+	LP_PARSE_MORE, /* no fault so far, but the end is missing */
+	LP_PARSE_OK,
+};
+
+/* A part of the parsed buffer. */
+struct lp_span {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+/* ASCII letters of either case are the same. */
+bool lp_span_is(struct lp_span span, const char *text);
+
+/* ---- HTTP/1 (RFC 9112) ---------------------------------------------------------------------- */
+
+#define LP_HTTP_HEAD_MAX 65536
+
+enum lp_http_framing {
+	LP_HTTP_NONE = 0,
+	LP_HTTP_LENGTH,
+	LP_HTTP_CHUNKED,
+	LP_HTTP_UNTIL_CLOSE, /* responses only */
+};
+
+/* The start line and the fields, up to and with the empty line. Spans point into the buffer. */
+struct lp_http_head {
+	size_t size;
+	unsigned minor;                /* HTTP/1.minor: 0 or 1 */
+	struct lp_span method, target; /* of a request */
+	unsigned status;               /* of a response */
+	struct lp_span reason;
+	struct lp_span fields; /* for lp_http_next_field */
+	struct lp_span host;   /* bytes NULL: no Host */
+	struct lp_span upgrade;
+	bool has_length, chunked;
+	uint64_t length;
+	bool close, keep_alive, asks_upgrade; /* what Connection says */
+};
+
+struct lp_http_field {
+	struct lp_span name, value;
+};
+
+/*
+ * Bad is all that two readers could take differently: a line end other than CRLF, control bytes,
+ * folded lines, space before a colon, more than one Content-Length or Host, Content-Length beside
+ * Transfer-Encoding, any Transfer-Encoding but "chunked". More than LP_HTTP_HEAD_MAX bytes are
+ * never OK; telling the client why is the caller's.
+ */
+enum lp_parse lp_http_request(const uint8_t *buf, size_t len, struct lp_http_head *ret_head);
+enum lp_parse lp_http_response(const uint8_t *buf, size_t len, struct lp_http_head *ret_head);
+
+/* Takes the first field off fields; false when none is left. Only for fields of an OK head. */
+bool lp_http_next_field(struct lp_span *fields, struct lp_http_field *ret_field);
+
+/* Whether a comma-separated list has the token. */
+bool lp_http_list_has(struct lp_span list, struct lp_span token);
+
+/* A body on its way. Zero: there is none. */
+struct lp_http_body {
+	enum lp_http_framing framing;
+	int state;
+	bool done;
+	uint64_t left;
+	uint32_t line, trailers;
+};
+
+struct lp_http_body lp_http_request_body(const struct lp_http_head *head);
+/* to_head: the request's method was HEAD. */
+struct lp_http_body lp_http_response_body(const struct lp_http_head *head, bool to_head);
+
+/*
+ * How many of len bytes belong to the body, framing included. MORE: all of them; OK: the body ends
+ * behind ret_len bytes; BAD: the framing is broken.
+ */
+enum lp_parse lp_http_body_scan(
+	struct lp_http_body *body, const uint8_t *buf, size_t len, size_t *ret_len);
+
+/* An absolute URI of http or https, or what CONNECT takes. port 0: none was said. */
+struct lp_http_target {
+	bool https;
+	struct lp_span host; /* of an IPv6 address without the brackets; not canonical */
+	unsigned port;
+	struct lp_span path; /* with the query; may be empty */
+};
+
+/* 0, or -EINVAL for what is none, has a user's name in it, or a port that is no port. */
+int lp_http_absolute(struct lp_span text, struct lp_http_target *ret_target);
+int lp_http_authority(struct lp_span text, struct lp_http_target *ret_target);
+
+/* ---- SOCKS5 (RFC 1928, 1929) ----------------------------------------------------------------- */
+
+enum {
+	LP_SOCKS_NO_AUTH = 0,
+	LP_SOCKS_PASSWORD = 2,
+	LP_SOCKS_NO_METHOD = 0xff,
+};
+
+/* ret_method: the weakest acceptable method that the client offers. */
+enum lp_parse lp_socks_greeting(
+	const uint8_t *buf, size_t len, size_t *ret_size, uint8_t *ret_method);
+/* A name and a password, whatever they are. */
+enum lp_parse lp_socks_password(const uint8_t *buf, size_t len, size_t *ret_size);
+
+/* kind says what address is: LP_SOCKS_IPV4, _IPV6 (binary) or _NAME (text, hostile). */
+struct lp_socks_request {
+	size_t size;
+	uint8_t command, kind;
+	struct lp_span address;
+	unsigned port;
+};
+
+enum {
+	LP_SOCKS_CONNECT = 1,
+	LP_SOCKS_IPV4 = 1,
+	LP_SOCKS_NAME = 3,
+	LP_SOCKS_IPV6 = 4,
+};
+
+/* A kind that is not known is OK, of size 4, without an address: the answer says so. */
+enum lp_parse lp_socks_request(
+	const uint8_t *buf, size_t len, struct lp_socks_request *ret_request);
+
+/* ---- TLS (RFC 8446, 6066) -------------------------------------------------------------------- */
+
+#define LP_TLS_HELLO_MAX 16384
+
+/*
+ * The server name in a ClientHello, canonical; "" if it has none. The message may be split over
+ * records. BAD: no ClientHello, longer than LP_TLS_HELLO_MAX, or a name that is no host name.
+ */
+enum lp_parse lp_tls_server_name(const uint8_t *buf, size_t len, char ret_name[LP_HOST_SIZE]);
