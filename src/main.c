@@ -6,6 +6,7 @@
  * with one sentence, and nothing has been started.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ struct session {
 	struct lp_plan *plan;
 	struct lp_abilities abilities;
 	char *home, *cwd, *tmpdir;
+	struct lp_gate_place place;
+	int report;
 	char **command;
 	struct lp_err err;
 };
@@ -146,6 +149,8 @@ static int read_abilities(struct session *session)
 
 	if (!file) {
 		lp_abilities_probe(&session->abilities);
+		if (session->policy->network == LP_NETWORK_NAMES)
+			lp_abilities_probe_gate(&session->abilities);
 		return 0;
 	}
 	r = lp_read_file(-100 /* AT_FDCWD */, file, MAX_ABILITIES, &text, &len);
@@ -161,6 +166,7 @@ static int make_plan(struct session *session)
 		.abilities = &session->abilities,
 		.wish = session->cmdline.backend,
 		.tmpdir = session->tmpdir,
+		.proxy_port = session->place.port,
 		.terminal = find_terminal(),
 		.environ = environ,
 	};
@@ -212,30 +218,44 @@ static int end_as(const struct lp_outcome *outcome)
 	return 128 + outcome->signal;
 }
 
+/* Natively the command starts where this process is; bwrap goes there itself. */
+static int enter_start(struct session *session)
+{
+	const char *cwd = session->plan->cwd;
+
+	if (session->plan->backend == LP_BACKEND_BWRAP || !strcmp(cwd, session->policy->cwd))
+		return 0;
+	return chdir(cwd) < 0 ? lp_fail(&session->err, errno, "%s: %m", cwd) : 0;
+}
+
 static int run_native(struct session *session, int lock)
 {
 	int code;
 
-	if (strcmp(session->plan->cwd, session->policy->cwd) && chdir(session->plan->cwd) < 0) {
-		lp_fail(&session->err, errno, "%s: %m", session->plan->cwd);
-		return refuse(session);
-	}
-	if (lp_janitor_start(session->plan, lock, true, &session->err) < 0)
-		return refuse(session);
-	if (lp_confine_landlock(session->plan, &session->err) < 0)
+	if (enter_start(session) < 0 ||
+		lp_janitor_start(session->plan, lock, true, &session->err) < 0 ||
+		lp_confine_landlock(session->plan, -1, &session->err) < 0)
 		return refuse(session);
 	code = lp_confine_exec(session->command, session->plan->environment.items, &session->err);
 	refuse(session);
 	return code;
 }
 
-static int run_bwrap(struct session *session, int lock)
+static int run_supervised(struct session *session, int lock)
 {
+	const struct lp_order order = {.policy = session->policy,
+		.plan = session->plan,
+		.argv = session->command,
+		.tmpdir_lock = lock,
+		.place = session->place,
+		.report = session->report,
+		.quiet = session->cmdline.quiet,
+		.verbose = session->cmdline.verbose};
 	struct lp_outcome outcome = {.code = EXIT_REFUSED};
 
-	if (lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
-		lp_supervise_bwrap(session->plan, lock, session->command, &outcome, &session->err) <
-			0)
+	if (enter_start(session) < 0 ||
+		lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
+		lp_supervise(&order, &outcome, &session->err) < 0)
 		return refuse(session);
 	return end_as(&outcome);
 }
@@ -251,6 +271,22 @@ static int run_inside(struct session *session)
 	return code;
 }
 
+/* Where refusals go; and the gate's port, which is a part of the command's environment. */
+static int open_gate(struct session *session)
+{
+	const char *file = session->cmdline.report_file;
+
+	session->report = -1;
+	if (file)
+		session->report =
+			open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	if (file && session->report < 0)
+		return lp_fail(&session->err, errno, "--report %s: %m", file);
+	return session->policy->network == LP_NETWORK_NAMES
+		       ? lp_gate_reserve(&session->place, &session->err)
+		       : 0;
+}
+
 static int run(struct session *session)
 {
 	int lock;
@@ -261,7 +297,8 @@ static int run(struct session *session)
 	}
 	if (lp_confine_is_inside())
 		return run_inside(session);
-	if (find_place(session) < 0 || load_policy(session) < 0 || make_plan(session) < 0)
+	if (find_place(session) < 0 || load_policy(session) < 0 || open_gate(session) < 0 ||
+		make_plan(session) < 0)
 		return refuse(session);
 	if (session->plan->backend == LP_BACKEND_REFUSE) {
 		lp_plan_refusal(session->plan, &session->err);
@@ -271,8 +308,9 @@ static int run(struct session *session)
 		return refuse(session);
 	tell_start(session);
 	fflush(NULL);
-	return session->plan->backend == LP_BACKEND_BWRAP ? run_bwrap(session, lock)
-							  : run_native(session, lock);
+	return session->plan->backend == LP_BACKEND_BWRAP || session->plan->filter & LP_FILTER_GATE
+		       ? run_supervised(session, lock)
+		       : run_native(session, lock);
 }
 
 static int tell(struct session *session)

@@ -6,6 +6,7 @@
 #include "kernel/kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,20 @@ void lp_abilities_probe(struct lp_abilities *ret_abilities)
 	*ret_abilities = found;
 }
 
+void lp_abilities_probe_gate(struct lp_abilities *abilities)
+{
+	lp_autofree char *text = NULL;
+	size_t len;
+
+	lp_autoclose int self = lp_pidfd_open(getpid()), copy = -1;
+
+	abilities->seccomp_notify = lp_notify_is_there();
+	copy = lp_pidfd_getfd(self, self);
+	abilities->pidfd_getfd = copy >= 0;
+	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
+		abilities->yama_scope = text[0] - '0';
+}
+
 /* Whether nobody but root can replace the program: its folder and itself belong to root. */
 static bool root_owned(const char *dir, const char *path)
 {
@@ -76,9 +91,11 @@ static const char *const probe_names[] = {"unknown", "no", "yes"};
 int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str)
 {
 	return lp_str_addf(str,
-		"landlock_abi %d\nlandlock_errata %u\nseccomp_filter %d\nroot %d\nbwrap %s\n"
-		"bwrap_path %s\nbwrap_why %s\n",
+		"landlock_abi %d\nlandlock_errata %u\nseccomp_filter %d\nseccomp_notify "
+		"%d\npidfd_getfd %d\n"
+		"yama_scope %d\nroot %d\nbwrap %s\nbwrap_path %s\nbwrap_why %s\n",
 		abilities->landlock_abi, abilities->landlock_errata, abilities->seccomp_filter,
+		abilities->seccomp_notify, abilities->pidfd_getfd, abilities->yama_scope,
 		abilities->root, probe_names[abilities->bwrap], abilities->bwrap_path,
 		abilities->bwrap_why);
 }
@@ -91,6 +108,12 @@ static bool read_one(const char *key, const char *value, struct lp_abilities *ab
 		abilities->landlock_errata = (unsigned)strtoul(value, NULL, 10);
 	else if (!strcmp(key, "seccomp_filter"))
 		abilities->seccomp_filter = value[0] == '1';
+	else if (!strcmp(key, "seccomp_notify"))
+		abilities->seccomp_notify = value[0] == '1';
+	else if (!strcmp(key, "pidfd_getfd"))
+		abilities->pidfd_getfd = value[0] == '1';
+	else if (!strcmp(key, "yama_scope"))
+		abilities->yama_scope = (int)strtol(value, NULL, 10);
 	else if (!strcmp(key, "root"))
 		abilities->root = value[0] == '1';
 	else if (!strcmp(key, "bwrap_path"))

@@ -81,6 +81,43 @@ int lp_pidfd_open(pid_t pid);
 /* Empties every capability set for good, the bounding set too where that is allowed. 0, -errno. */
 int lp_drop_capabilities(void);
 
+/* ---- seccomp notification (5.9 on: with ADDFD) --------------------------------------------- */
+
+struct sock_fprog;
+
+/* Whether the kernel has notifications, in the size that we know. */
+bool lp_notify_is_there(void);
+
+/* Put the filter on the calling process. 0, or the listener (close-on-exec); -errno. */
+int lp_seccomp_install(const struct sock_fprog *program);
+int lp_seccomp_install_listener(const struct sock_fprog *program);
+
+/* A system call that waits for its answer. tid: the thread, in the listener's pid namespace. */
+struct lp_notification {
+	uint64_t id;
+	pid_t tid;
+	int call;
+	uint64_t args[6];
+};
+
+/* Makes answers fast where the kernel can (6.6). */
+void lp_notify_prepare(int listener);
+/* Blocks until there is one: poll first. 0; -ENOENT: its caller is gone; -errno. */
+int lp_notify_receive(int listener, struct lp_notification *ret_notification);
+/* Whether the caller still waits: to be asked after its memory or descriptors were looked at. */
+bool lp_notify_is_valid(int listener, uint64_t id);
+/* The call returns value, or fails with -value. There is no way to let a call go on. */
+int lp_notify_answer(int listener, uint64_t id, int value);
+/* The call returns a new descriptor for fd. The descriptor's number, or -errno. */
+int lp_notify_give(int listener, uint64_t id, int fd, bool close_on_exec);
+/* Puts fd in place of the caller's descriptor target; the call still waits. */
+int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_on_exec);
+
+/* A pidfd of one thread (6.9), or -EINVAL. */
+int lp_pidfd_open_thread(pid_t tid);
+/* A copy of another process's descriptor, close-on-exec; -EPERM in a stock container. */
+int lp_pidfd_getfd(int pidfd, int fd);
+
 /* ---- abilities ---------------------------------------------------------------------------- */
 
 enum lp_probe {
@@ -92,7 +129,9 @@ enum lp_probe {
 struct lp_abilities {
 	int landlock_abi; /* 0: none */
 	unsigned landlock_errata;
-	bool seccomp_filter;
+	bool seccomp_filter, seccomp_notify;
+	bool pidfd_getfd;    /* a stock container refuses it */
+	int yama_scope;      /* kernel.yama.ptrace_scope; 0 where there is no Yama */
 	bool root;           /* effective uid 0 */
 	enum lp_probe bwrap; /* by running it */
 	char bwrap_path[256];
@@ -104,6 +143,8 @@ struct lp_abilities {
  * Never fails: what cannot be found out counts as absent.
  */
 void lp_abilities_probe(struct lp_abilities *ret_abilities);
+/* Asks for the rest of what only the gate needs. */
+void lp_abilities_probe_gate(struct lp_abilities *abilities);
 
 /*
  * Reads abilities from "key value" lines as _print writes them, to plan for another machine.

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "confine/filters.h"
+#include "wire/wire.h"
 
 static int set_limits(const struct lp_limits *limits, struct lp_err *err)
 {
@@ -96,48 +96,69 @@ static int forbid_privileges(struct lp_err *err)
 	return 0;
 }
 
-/* The capabilities go first: the filter is the last thing that landpen itself runs under. */
-static int drop_and_filter(const struct lp_plan *plan, struct lp_err *err)
+/* From here on each notified call waits for the gate. Neither end stays with the command. */
+static int hand_over(int gate, int listener, struct lp_err *err)
 {
+	const struct lp_packet packet = {0};
+	int r = lp_packet_send(gate, &packet, listener);
+
+	close(listener);
+	close(gate);
+	return r < 0 ? lp_fail(err, -r, "handing the listener to the gate: %m") : 0;
+}
+
+/* The capabilities go first: the filter is the last thing that landpen itself runs under. */
+static int drop_and_filter(const struct lp_plan *plan, int gate, struct lp_err *err)
+{
+	const struct sock_fprog *filter = &lp_filters[plan->filter];
 	int r = plan->drop_capabilities ? lp_drop_capabilities() : 0;
 
 	if (r < 0)
 		return lp_fail(err, -r, "dropping capabilities: %m");
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &lp_filters[plan->filter]) < 0)
-		return lp_fail(err, errno, "seccomp filter: %m");
-	return 0;
+	r = plan->filter & LP_FILTER_GATE ? lp_seccomp_install_listener(filter)
+					  : lp_seccomp_install(filter);
+	if (r == -EBUSY)
+		return lp_fail(err, EBUSY,
+			"another program above landpen listens to system calls already, and the "
+			"kernel "
+			"allows one only: start landpen outside of it");
+	if (r < 0)
+		return lp_fail(err, -r, "seccomp filter: %m");
+	return plan->filter & LP_FILTER_GATE ? hand_over(gate, r, err) : 0;
 }
 
-int lp_confine_landlock(struct lp_plan *plan, struct lp_err *err)
+int lp_confine_landlock(struct lp_plan *plan, int gate, struct lp_err *err)
 {
 	int r = set_limits(&plan->limits, err);
 
 	if (r == 0)
 		r = forbid_privileges(err);
+	if (r == 0 && gate >= 0 && gate != 3 && dup3(gate, 3, O_CLOEXEC) < 0)
+		r = lp_fail(err, errno, "the gate's socket: %m");
 	if (r == 0)
-		r = lp_close_from(3);
+		r = lp_close_from(gate >= 0 ? 4 : 3);
 	if (r == 0)
 		r = restrict_landlock(plan, err);
 	if (r == 0)
-		r = drop_and_filter(plan, err);
+		r = drop_and_filter(plan, 3, err);
 	return r;
 }
 
-int lp_confine_inside(const struct lp_plan *plan, struct lp_err *err)
+int lp_confine_inside(const struct lp_plan *plan, int gate, struct lp_err *err)
 {
 	int r = set_limits(&plan->limits, err);
 
 	if (r == 0)
 		r = forbid_privileges(err);
-	if (r == 0 && plan->handled.scoped) {
+	if (r == 0 && (plan->handled.scoped || plan->handled.handled_net)) {
 		lp_autoclose int ruleset = lp_landlock_create(&plan->handled);
 
 		r = ruleset < 0 ? ruleset : lp_landlock_restrict(ruleset, 0);
 		if (r < 0)
-			return lp_fail(err, -r, "Landlock scopes: %m");
+			return lp_fail(err, -r, "Landlock inside bubblewrap: %m");
 	}
 	if (r == 0)
-		r = drop_and_filter(plan, err);
+		r = drop_and_filter(plan, gate, err);
 	return r;
 }
 
@@ -168,5 +189,5 @@ int lp_confine_helper(const char *const *readable, unsigned filter, struct lp_er
 	if (r == 0)
 		r = restrict_landlock(&plan, err);
 	lp_strv_clear(&plan.notices);
-	return r < 0 ? r : drop_and_filter(&plan, err);
+	return r < 0 ? r : drop_and_filter(&plan, -1, err);
 }

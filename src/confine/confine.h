@@ -10,16 +10,18 @@
 
 /*
  * Natively: limits, descriptors above 2 closed, no_new_privs, the Landlock ruleset, capabilities
- * dropped, and last the seccomp filter. A planned path that is gone by now is left out and its
- * notice added to plan->notices; every other failure is -errno with the sentence.
+ * dropped, and last the seccomp filter. gate: where the filter has a listener (LP_FILTER_GATE), the
+ * socket that it is sent over, which is closed then; else -1. A planned path that is gone by now is
+ * left out and its notice added to plan->notices; every other failure is -errno with the sentence.
  */
-int lp_confine_landlock(struct lp_plan *plan, struct lp_err *err);
+int lp_confine_landlock(struct lp_plan *plan, int gate, struct lp_err *err);
 
 /*
  * The same for the inside of bwrap's mounts: limits, no_new_privs, Landlock's scopes where the
- * kernel has them, capabilities and the filter. Descriptors are the caller's business.
+ * kernel has them, capabilities and the filter. gate as above; other descriptors are the caller's
+ * business.
  */
-int lp_confine_inside(const struct lp_plan *plan, struct lp_err *err);
+int lp_confine_inside(const struct lp_plan *plan, int gate, struct lp_err *err);
 
 /* Whether this process runs in a pen already: the kernel's answer, not a variable's. */
 bool lp_confine_is_inside(void);

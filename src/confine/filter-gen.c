@@ -105,7 +105,7 @@ static const struct closed_call closed_calls[] = {
 	{"removexattrat", 466, EPERM, LP_FILTER_METADATA},
 	{"file_setattr", 469, EPERM, LP_FILTER_METADATA},
 	/* no socket that could be connected is given out: inherited ones stay as they are */
-	{"connect", 0, EACCES, LP_FILTER_INET | LP_FILTER_UNIX},
+	{"connect", 0, EACCES, LP_FILTER_INET | LP_FILTER_UNIX | LP_FILTER_GATE},
 };
 
 /* ioctl requests (32 bits) that are closed. */
@@ -216,13 +216,54 @@ static const struct value_list value_lists[] = {
  * every architecture. */
 #define FIRST_UNNAMED 424
 
-enum { STREAM_ = 1, DGRAM_ = 2, RAW_ = 3, TYPE_MASK_ = 15 };
+enum { STREAM_ = 1, DGRAM_ = 2, RAW_ = 3, SEQPACKET_ = 5, TYPE_MASK_ = 15 };
+
+static void notify(scmp_filter_ctx ctx, int number, unsigned count, const struct scmp_arg_cmp *args)
+{
+	int r = seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, number, count, args);
+
+	if (r < 0)
+		die("notification", -r);
+}
+
+/*
+ * The gate decides where sockets go. UDP sockets are not given out: what the gate answers with is
+ * no such socket, and is told for one option that glibc's resolver insists on that it has it.
+ */
+static void add_gate(scmp_filter_ctx ctx, unsigned bits)
+{
+	/* protocols above the highest are refused elsewhere */
+	static const struct {
+		uint64_t family, type, highest;
+	} made[] = {{INET_, STREAM_, 6}, {INET6_, STREAM_, 6}, {UNIX_, STREAM_, LOW32},
+		{UNIX_, SEQPACKET_, LOW32}, {NETLINK_, RAW_, 0}, {NETLINK_, DGRAM_, 0}};
+	const int level_ip = 0, level_ipv6 = 41, recverr = 11, recverr_ipv6 = 25;
+
+	notify(ctx, SCMP_SYS(connect), 0, NULL);
+	notify(ctx, SCMP_SYS(bind), 0, NULL);
+	notify(ctx, SCMP_SYS(listen), 0, NULL);
+	for (uint64_t family = INET_; family <= INET6_; family += INET6_ - INET_)
+		notify(ctx, SCMP_SYS(socket), 2,
+			(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, family),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_)});
+	for (size_t i = 0; bits & LP_FILTER_SOCKETS && i < LP_ARRAY_SIZE(made); i++)
+		notify(ctx, SCMP_SYS(socket), 3,
+			(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, made[i].family),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, made[i].type),
+				SCMP_A2(SCMP_CMP_LE, made[i].highest)});
+	add(ctx, 0, SCMP_SYS(setsockopt), 2,
+		(struct scmp_arg_cmp[]){SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, level_ip),
+			SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, recverr)});
+	add(ctx, 0, SCMP_SYS(setsockopt), 2,
+		(struct scmp_arg_cmp[]){SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, level_ipv6),
+			SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, recverr_ipv6)});
+}
 
 static void add_inet(scmp_filter_ctx ctx, uint64_t family, unsigned bits)
 {
 	const struct scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, family);
 
-	if (!(bits & LP_FILTER_INET)) {
+	if (!(bits & (LP_FILTER_INET | LP_FILTER_GATE))) {
 		add(ctx, EACCES, SCMP_SYS(socket), 1, &is_family);
 		return;
 	}
@@ -230,9 +271,11 @@ static void add_inet(scmp_filter_ctx ctx, uint64_t family, unsigned bits)
 	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
 		(struct scmp_arg_cmp[]){is_family, SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, STREAM_),
 			SCMP_A2(SCMP_CMP_GT, 6)});
-	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
-		(struct scmp_arg_cmp[]){is_family, SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_),
-			SCMP_A2(SCMP_CMP_GT, 17)});
+	if (!(bits & LP_FILTER_GATE))
+		add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
+			(struct scmp_arg_cmp[]){is_family,
+				SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_),
+				SCMP_A2(SCMP_CMP_GT, 17)});
 	for (uint64_t type = RAW_; type <= TYPE_MASK_; type++)
 		add(ctx, type == RAW_ ? EPERM : ESOCKTNOSUPPORT, SCMP_SYS(socket), 2,
 			(struct scmp_arg_cmp[]){
@@ -249,8 +292,14 @@ static void add_sockets(scmp_filter_ctx ctx, unsigned bits)
 	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
 		(struct scmp_arg_cmp[]){
 			SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, NETLINK_), SCMP_A2(SCMP_CMP_NE, 0)});
-	if (!(bits & LP_FILTER_UNIX))
+	if (!(bits & (LP_FILTER_UNIX | LP_FILTER_GATE)))
 		add(ctx, EPERM, SCMP_SYS(socket), 1, &SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_));
+	/* a datagram socket can name a peer in every send, which no filter sees (RAW: the same) */
+	else if (!(bits & LP_FILTER_UNIX))
+		for (uint64_t type = DGRAM_; type <= RAW_; type++)
+			add(ctx, EPERM, SCMP_SYS(socket), 2,
+				(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_),
+					SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, type)});
 	add(ctx, EAFNOSUPPORT, SCMP_SYS(socketpair), 1, &SCMP_A0(SCMP_CMP_NE, UNIX_));
 	/* a datagram pair can be re-aimed at any socket file by sendto(2); a stream pair cannot */
 	if (!(bits & LP_FILTER_UNIX))
@@ -393,6 +442,8 @@ static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned
 	add_ioctls(ctx, bits);
 	add_sockets(ctx, bits);
 	add_foreign(ctx);
+	if (bits & LP_FILTER_GATE)
+		add_gate(ctx, bits);
 	r = seccomp_export_bpf(ctx, fileno(bpf));
 	if (r < 0)
 		die("export", -r);
@@ -404,6 +455,13 @@ static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned
 	fprintf(out, "};\n");
 	fclose(bpf);
 	seccomp_release(ctx);
+}
+
+/* A network that is open needs no gate: the kernel refuses the empty filter that stands there. */
+static bool is_senseless(unsigned bits)
+{
+	return (bits & LP_FILTER_INET && bits & LP_FILTER_GATE) ||
+	       (bits & LP_FILTER_SOCKETS && !(bits & LP_FILTER_GATE));
 }
 
 int main(int argc, char **argv)
@@ -428,14 +486,19 @@ int main(int argc, char **argv)
 		die(out ? argv[1] : argv[2], out ? EINVAL : errno);
 	fprintf(out, "/* Written by filter-gen for %s. */\n#include \"confine/filters.h\"\n",
 		argv[1]);
+	seccomp_api_set(5); /* notifications, whatever the build host's kernel can do */
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
-		write_filter(out, arch, audit_arch, bits);
+		if (!is_senseless(bits))
+			write_filter(out, arch, audit_arch, bits);
 	fprintf(out, "const struct sock_fprog lp_filters[LP_FILTER_COUNT] = {\n");
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
-		fprintf(out,
-			"\t{sizeof(filter_%u) / sizeof(filter_%u[0]), (struct sock_filter "
-			"*)filter_%u},\n",
-			bits, bits, bits);
+		if (is_senseless(bits))
+			fprintf(out, "\t{0, NULL},\n");
+		else
+			fprintf(out,
+				"\t{sizeof(filter_%u) / sizeof(filter_%u[0]), (struct sock_filter "
+				"*)filter_%u},\n",
+				bits, bits, bits);
 	fprintf(out, "};\n");
 	return fclose(out) ? 1 : 0;
 }

@@ -439,6 +439,9 @@ int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan)
 
 	plan->filter |= LP_FILTER_METADATA;
 	plan->handled.scoped = lp_landlock_known(input->abilities->landlock_abi).scoped;
+	if (policy->network == LP_NETWORK_NAMES) /* the gate connects and binds: nobody else does */
+		plan->handled.handled_net =
+			lp_landlock_known(input->abilities->landlock_abi).handled_net;
 	if (policy->unix_sockets)
 		plan->handled.scoped &= ~LP_SCOPE_ABSTRACT_UNIX;
 	plan->bwrap = strdup(input->abilities->bwrap_path);

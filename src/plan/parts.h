@@ -15,6 +15,7 @@
 #define LP_GAP_LATE      "late-names"
 #define LP_GAP_BWRAP     "no-bwrap"
 #define LP_GAP_SECCOMP   "no-seccomp"
+#define LP_GAP_GATE      "no-gate"
 
 /* Adds a gap; its sentence is formatted. 0 or -ENOMEM. */
 int lp_gap_add(struct lp_plan *plan, const struct lp_policy *policy, const char *name,

@@ -13,7 +13,7 @@
 
 static const char *const gap_names[] = {LP_GAP_PROTECTED, LP_GAP_READ, LP_GAP_METADATA,
 	LP_GAP_TERMINALS, LP_GAP_SIGNALS, LP_GAP_TRUNCATE, LP_GAP_REFER, LP_GAP_LATE,
-	LP_GAP_LANDLOCK, LP_GAP_BWRAP, LP_GAP_SECCOMP, NULL};
+	LP_GAP_LANDLOCK, LP_GAP_BWRAP, LP_GAP_SECCOMP, LP_GAP_GATE, NULL};
 
 const char *const *lp_plan_gap_names(void)
 {
@@ -24,7 +24,7 @@ const char *const *lp_plan_gap_names(void)
 static bool is_fatal(const char *name)
 {
 	return !strcmp(name, LP_GAP_LANDLOCK) || !strcmp(name, LP_GAP_BWRAP) ||
-	       !strcmp(name, LP_GAP_SECCOMP);
+	       !strcmp(name, LP_GAP_SECCOMP) || !strcmp(name, LP_GAP_GATE);
 }
 
 int lp_gap_add(struct lp_plan *plan, const struct lp_policy *policy, const char *name,
@@ -96,12 +96,15 @@ static bool holds(const struct lp_plan *plan)
 	return true;
 }
 
-static unsigned filter_bits(const struct lp_policy *policy)
+static unsigned filter_bits(const struct lp_policy *policy, const struct lp_abilities *abilities)
 {
 	unsigned bits = 0;
 
 	if (policy->network == LP_NETWORK_OPEN)
 		bits |= LP_FILTER_INET;
+	if (policy->network == LP_NETWORK_NAMES)
+		bits |= abilities->pidfd_getfd ? LP_FILTER_GATE
+					       : LP_FILTER_GATE | LP_FILTER_SOCKETS;
 	if (policy->unix_sockets)
 		bits |= LP_FILTER_UNIX;
 	if (policy->ptrace)
@@ -162,7 +165,7 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 {
 	const struct lp_policy *policy = input->policy;
 
-	plan->filter = filter_bits(policy);
+	plan->filter = filter_bits(policy, input->abilities);
 	plan->limits = policy->limits;
 	plan->drop_capabilities = true;
 	plan->cwd = strdup(first_visible(policy));
@@ -173,13 +176,35 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 	return lp_plan_environment(input, plan);
 }
 
+/* What the gate needs: notifications, and to read the memory of the command's processes. */
+static int add_gate_gaps(
+	const struct lp_plan_input *input, enum lp_backend backend, struct lp_plan *plan)
+{
+	const struct lp_abilities *abilities = input->abilities;
+
+	if (input->policy->network != LP_NETWORK_NAMES)
+		return 0;
+	if (!abilities->seccomp_notify)
+		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
+			"this kernel cannot hold host names: it has no seccomp notifications "
+			"(Linux "
+			"5.9); use --network none or open");
+	/* bubblewrap's user namespace belongs to the caller, who may read what is in it */
+	if (abilities->yama_scope > 1 && !abilities->root && backend == LP_BACKEND_LANDLOCK)
+		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
+			"kernel.yama.ptrace_scope is %d: the gate may not read the addresses that "
+			"programs connect to; use bubblewrap, or set it to 1",
+			abilities->yama_scope);
+	return 0;
+}
+
 static int plan_for(
 	const struct lp_plan_input *input, enum lp_backend backend, struct lp_plan *plan)
 {
-	int r = 0;
+	int r = add_gate_gaps(input, backend, plan);
 
 	plan->backend = backend;
-	if (!input->abilities->seccomp_filter)
+	if (r == 0 && !input->abilities->seccomp_filter)
 		r = lp_gap_add(plan, input->policy, LP_GAP_SECCOMP,
 			"this kernel has no seccomp filters; landpen needs CONFIG_SECCOMP_FILTER");
 	if (r < 0)

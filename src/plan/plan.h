@@ -61,7 +61,9 @@ enum {
 	LP_FILTER_PTRACE = 1U << 2,     /* ptrace and its like among the pen's own processes */
 	LP_FILTER_NAMESPACES = 1U << 3, /* unshare, setns, clone flags; mounts in there */
 	LP_FILTER_METADATA = 1U << 4,   /* chmod, chown, utimes, xattrs */
-	LP_FILTER_COUNT = 1U << 5,
+	LP_FILTER_GATE = 1U << 5,       /* sockets as the gate, which is notified, decides */
+	LP_FILTER_SOCKETS = 1U << 6, /* the gate makes every socket, since it cannot fetch them */
+	LP_FILTER_COUNT = 1U << 7,
 };
 
 struct lp_plan {

@@ -20,29 +20,17 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "confine/confine.h"
-#include "supervise/protocol.h"
+#include "supervise/parts.h"
 
 extern char **environ;
 
 struct init {
-	int socket, signals;
-	pid_t command;
-	int stops;
-	bool stopped;
-	bool command_ended, released;
+	int signals;
+	struct watch watch;
 };
-
-static void tell(const struct init *init, int kind, int value, int more)
-{
-	const struct lp_message message = {kind, value, more};
-
-	if (send(init->socket, &message, sizeof(message), MSG_NOSIGNAL) < 0)
-		return; /* landpen is gone: the end of the socket is seen by the loop */
-}
 
 static void complain(const struct lp_err *err)
 {
@@ -59,7 +47,7 @@ static int receive_plan(
 		return -EPROTO;
 	*plan = (struct lp_plan){.filter = inside.filter,
 		.drop_capabilities = inside.drop_capabilities,
-		.handled.scoped = inside.scoped,
+		.handled = {.handled_net = inside.handled_net, .scoped = inside.scoped},
 		.limits = {inside.limits[0], inside.limits[1], inside.limits[2], inside.limits[3],
 			inside.limits[4]}};
 	*ret_ignored = inside.ignored_signals;
@@ -104,21 +92,9 @@ static int take_descriptors(int socket)
 	fcntl(11, F_SETFD, FD_CLOEXEC);
 	fcntl(12, F_SETFD, FD_CLOEXEC);
 	close(10); /* bwrap has read it */
-	return lp_close_from(13);
-}
-
-static void restore_signals(uint32_t ignored, uint32_t blocked)
-{
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	for (int number = 1; number < 32; number++)
-		if (blocked & (1U << number))
-			sigaddset(&mask, number);
-	for (int number = 1; number < 32; number++)
-		if (number != SIGKILL && number != SIGSTOP)
-			signal(number, ignored & (1U << number) ? SIG_IGN : SIG_DFL);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
+	/* GATE_SOCKET, if there is a gate */
+	fcntl(GATE_SOCKET, F_SETFD, FD_CLOEXEC);
+	return lp_close_from(GATE_SOCKET + 1);
 }
 
 static void become_command(char **argv, uint32_t ignored, uint32_t blocked)
@@ -126,105 +102,45 @@ static void become_command(char **argv, uint32_t ignored, uint32_t blocked)
 	struct lp_err err;
 	int code;
 
-	restore_signals(ignored, blocked);
+	lp_restore_signals(ignored, blocked);
 	code = lp_confine_exec(argv, environ, &err);
 	complain(&err);
 	_exit(code);
-}
-
-static bool has_children(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
-static bool reap(struct init *init)
-{
-	bool nobody_left;
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
-		if (pid != init->command)
-			continue;
-		if (WIFCONTINUED(status)) {
-			init->stopped = false;
-			continue;
-		}
-		if (WIFSTOPPED(status)) {
-			init->stopped = true;
-			tell(init, LP_MESSAGE_STOPPED, WSTOPSIG(status), ++init->stops);
-			continue;
-		}
-		init->command_ended = true;
-		if (WIFSIGNALED(status))
-			tell(init, LP_MESSAGE_KILLED, WTERMSIG(status), has_children());
-		else
-			tell(init, LP_MESSAGE_EXITED, WEXITSTATUS(status), has_children());
-	}
-	nobody_left = pid < 0 && errno == ECHILD;
-	/* left-behind daemons must not find their pipes held open by their init */
-	if (init->command_ended)
-		for (int fd = 0; fd < 3; fd++)
-			close(fd);
-	return nobody_left;
-}
-
-static void obey(struct init *init)
-{
-	struct lp_message message;
-	ssize_t n = recv(init->socket, &message, sizeof(message), MSG_DONTWAIT);
-	int error = errno;
-
-	/* a stop that came before the message is to be counted before it */
-	reap(init);
-	errno = error;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n != sizeof(message)) {
-		if (!init->released)
-			_exit(1); /* landpen is gone: the kernel ends the whole namespace */
-		close(init->socket);
-		init->socket = -1;
-	} else if (message.kind == LP_MESSAGE_RELEASE) {
-		init->released = true;
-	} else if (message.kind == LP_MESSAGE_SIGNAL && !init->command_ended &&
-		   (message.value != SIGCONT || (init->stopped && message.more == init->stops))) {
-		/* a SIGCONT that comes late must not undo a stop, not even one still on its way */
-		kill(init->command, message.value);
-	}
 }
 
 static void loop(struct init *init)
 {
 	for (;;) {
 		struct pollfd polled[] = {{.fd = init->signals, .events = POLLIN},
-			{.fd = init->socket, .events = POLLIN}};
+			{.fd = init->watch.socket, .events = POLLIN}};
 		struct signalfd_siginfo info;
 
-		if (reap(init))
+		if (lp_watch_reap(&init->watch))
 			return;
+		/* left-behind daemons must not find their pipes held open by their init */
+		if (init->watch.command_ended)
+			for (int fd = 0; fd < 3; fd++)
+				close(fd);
 		if (poll(polled, 2, -1) < 0 && errno != EINTR)
 			return;
 		if (polled[0].revents && read(init->signals, &info, sizeof(info)) < 0 &&
 			errno != EAGAIN)
 			return;
-		if (polled[1].revents)
-			obey(init);
+		if (polled[1].revents && !lp_watch_obey(&init->watch))
+			_exit(1); /* landpen is gone: the kernel ends the whole namespace */
 	}
 }
 
 static int refuse(const struct init *init, const struct lp_err *err)
 {
 	complain(err);
-	tell(init, LP_MESSAGE_REFUSED, 125, 0);
+	lp_watch_tell(&init->watch, LP_MESSAGE_REFUSED, 125, 0);
 	return 125;
 }
 
 int lp_init_main(int argc, char **argv)
 {
-	struct init init = {.socket = 3, .signals = -1};
+	struct init init = {.signals = -1, .watch = {.socket = 3}};
 	struct lp_plan plan;
 	struct lp_err err;
 	sigset_t chld;
@@ -240,18 +156,18 @@ int lp_init_main(int argc, char **argv)
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &chld, NULL);
-	if (lp_confine_inside(&plan, &err) < 0)
+	if (lp_confine_inside(&plan, GATE_SOCKET, &err) < 0)
 		return refuse(&init, &err);
 	init.signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (init.signals < 0) {
 		lp_fail(&err, errno, "signalfd: %m");
 		return refuse(&init, &err);
 	}
-	tell(&init, LP_MESSAGE_STARTED, 0, 0);
-	init.command = fork();
-	if (init.command == 0)
+	lp_watch_tell(&init.watch, LP_MESSAGE_STARTED, 0, 0);
+	init.watch.command = fork();
+	if (init.watch.command == 0)
 		become_command(argv, ignored, blocked);
-	if (init.command < 0) {
+	if (init.watch.command < 0) {
 		lp_fail(&err, errno, "fork: %m");
 		return refuse(&init, &err);
 	}

@@ -17,6 +17,9 @@ enum lp_message_kind {
 	/* landpen -> init */
 	LP_MESSAGE_SIGNAL,  /* value: signal for the command; SIGCONT: more as in STOPPED */
 	LP_MESSAGE_RELEASE, /* go on without me; else the end of the socket ends the pen */
+	/* landpen -> supervisor, and its answer */
+	LP_MESSAGE_REPORT,   /* say what was refused, and let go of the terminal */
+	LP_MESSAGE_REPORTED, /* done */
 };
 
 struct lp_message {
@@ -27,7 +30,7 @@ struct lp_message {
 struct lp_inside {
 	uint32_t filter;
 	uint32_t drop_capabilities;
-	uint64_t scoped;
+	uint64_t scoped, handled_net;
 	uint64_t limits[5];
 	uint32_t ignored_signals, blocked_signals; /* bit n: signal n, by the caller */
 };

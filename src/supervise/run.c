@@ -1,11 +1,11 @@
 /*
- * Around bwrap: landpen stays as the parent, so that signals, stops and the exit status are as they
- * would be without it.
+ * The front: landpen stays as the parent of bwrap, or of the supervisor, so that signals, stops and
+ * the exit status are as they would be without it.
  *
- * Runs unconfined with the user's rights; reads only fixed-size messages from its own init. Ctrl-C
- * and Ctrl-Z reach the command from the terminal directly (same process group): what the kernel
- * sent is not sent twice, what another process sent to landpen alone is passed on. landpen stops
- * itself only when the command has stopped.
+ * Runs unconfined with the user's rights; reads only fixed-size messages from its own processes.
+ * Ctrl-C and Ctrl-Z reach the command from the terminal directly (same process group): what the
+ * kernel sent is not sent twice, what another process sent to landpen alone is passed on. landpen
+ * stops itself only when the command has stopped.
  */
 #include "supervise/supervise.h"
 
@@ -25,24 +25,13 @@
 
 #include "bwrap/bwrap.h"
 #include "kernel/kernel.h"
-#include "supervise/protocol.h"
+#include "supervise/parts.h"
 
 /* Passed on when another process sends them; the others act on landpen as on any program. */
 static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 	SIGWINCH, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGIO, SIGPIPE};
 
 #define MAX_EXCLUDE ((size_t)16 * 1024 * 1024)
-
-struct run {
-	const struct lp_plan *plan;
-	char *const *argv;
-	int socket, inner_socket, errors, error_pipe, args_fd, self_fd, signals, project_lock,
-		tmpdir_lock, exclude_fd, command_fd;
-	uint32_t ignored, blocked;
-	int stops;
-	pid_t bwrap;
-	sigset_t caller_mask;
-};
 
 static uint32_t ignored_signals(void)
 {
@@ -97,7 +86,7 @@ static int fill_command(struct run *run, struct lp_err *err)
 	struct lp_str words LP_CLEANUP(lp_str_clear) = {0};
 	int r = 0;
 
-	for (char *const *word = run->argv; r == 0 && *word; word++)
+	for (char *const *word = run->order->argv; r == 0 && *word; word++)
 		r = lp_str_add_bytes(&words, *word, strlen(*word) + 1);
 	run->command_fd = memfd_create("landpen-command", MFD_CLOEXEC);
 	if (r == 0 && run->command_fd >= 0)
@@ -107,14 +96,37 @@ static int fill_command(struct run *run, struct lp_err *err)
 	return 0;
 }
 
-static int open_channels(struct run *run, struct lp_err *err)
+static int open_pair(int *ret_outer, int *ret_inner, struct lp_err *err)
 {
-	int pair[2], errors[2];
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return lp_fail(err, errno, "socketpair: %m");
-	run->socket = pair[0];
-	run->inner_socket = pair[1];
+	*ret_outer = pair[0];
+	*ret_inner = pair[1];
+	return 0;
+}
+
+static int send_plan(const struct run *run)
+{
+	const struct lp_limits *limits = &run->plan->limits;
+	const struct lp_inside inside = {.filter = run->plan->filter,
+		.drop_capabilities = run->plan->drop_capabilities,
+		.scoped = run->plan->handled.scoped,
+		.handled_net = run->plan->handled.handled_net,
+		.limits = {limits->address_space, limits->processes, limits->open_files,
+			limits->file_size, limits->core},
+		.ignored_signals = run->ignored,
+		.blocked_signals = run->blocked};
+
+	return send(run->socket, &inside, sizeof(inside), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* What bwrap and its pid 1 are told, and where they complain. */
+static int prepare_bwrap(struct run *run, struct lp_err *err)
+{
+	int errors[2], r;
+
 	if (pipe2(errors, O_CLOEXEC) < 0)
 		return lp_fail(err, errno, "pipe: %m");
 	run->errors = errors[0];
@@ -126,28 +138,15 @@ static int open_channels(struct run *run, struct lp_err *err)
 		return lp_fail(err, errno, "preparing bubblewrap: %m");
 	if (fill_command(run, err) < 0)
 		return -EIO;
-	return run->plan->exclude ? fill_exclude(run, err) : 0;
-}
-
-static int send_plan(const struct run *run)
-{
-	const struct lp_limits *limits = &run->plan->limits;
-	const struct lp_inside inside = {.filter = run->plan->filter,
-		.drop_capabilities = run->plan->drop_capabilities,
-		.scoped = run->plan->handled.scoped,
-		.limits = {limits->address_space, limits->processes, limits->open_files,
-			limits->file_size, limits->core},
-		.ignored_signals = run->ignored,
-		.blocked_signals = run->blocked};
-
-	return send(run->socket, &inside, sizeof(inside), MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static int inner_arguments(const struct run *run, struct lp_strv *ret_arguments)
-{
-	int r = lp_bwrap_arguments(run->plan, run->args_fd, 7, 10, ret_arguments);
-
-	return r < 0 ? r : lp_strv_add(ret_arguments, LP_INIT_NAME);
+	r = run->plan->exclude ? fill_exclude(run, err) : 0;
+	if (r < 0)
+		return r;
+	r = lp_bwrap_arguments(run->plan, run->args_fd, 7, 10, &run->arguments);
+	if (r == 0)
+		r = lp_strv_add(&run->arguments, LP_INIT_NAME);
+	if (r == 0)
+		r = send_plan(run);
+	return r < 0 ? lp_fail(err, -r, "preparing bubblewrap: %m") : 0;
 }
 
 /* Moves a descriptor to its number for the child; *fd is CLOEXEC, the copy is not. */
@@ -162,12 +161,13 @@ static void place(int fd, int number)
  * of the caller's: those travel as 4, 5 and 6 to init, which puts them in their places. 3: init's
  * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs,
  * 10: the content of git's exclude file, 11: the lock of the TMPDIR, 12: the
- * words of the command.
+ * words of the command, 13: the socket to the gate.
  */
-static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
+void lp_exec_bwrap(const struct run *run)
 {
 	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
-		run->project_lock, run->exclude_fd, run->tmpdir_lock, run->command_fd};
+		run->project_lock, run->exclude_fd, run->tmpdir_lock, run->command_fd,
+		run->gate_socket};
 	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
@@ -179,44 +179,59 @@ static void exec_bwrap(const struct run *run, const struct lp_strv *arguments)
 	dup2(errors, 2);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(sources); i++)
 		place(copies[i], 3 + (int)i);
-	lp_close_from(13);
+	lp_close_from(GATE_SOCKET + 1);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
 		signal(passed_on[i], SIG_IGN); /* bwrap must outlive Ctrl-C */
 	sigprocmask(SIG_SETMASK, &run->caller_mask, NULL);
-	execve(run->plan->bwrap, arguments->items, run->plan->environment.items);
+	execve(run->plan->bwrap, run->arguments.items, run->plan->environment.items);
 	dprintf(2, "%s: %s", run->plan->bwrap, strerror(errno));
 	_exit(125);
 }
 
-static int start(struct run *run, struct lp_err *err)
+static int catch_signals(struct run *run, struct lp_err *err)
 {
-	struct lp_strv arguments LP_CLEANUP(lp_strv_clear) = {0};
 	sigset_t mask;
-	int r = open_channels(run, err);
 
-	if (r < 0)
-		return r;
-	r = inner_arguments(run, &arguments);
-	if (r == 0)
-		r = send_plan(run);
-	if (r < 0)
-		return lp_fail(err, -r, "preparing bubblewrap: %m");
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
 		sigaddset(&mask, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &mask, &run->caller_mask);
 	run->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (run->signals < 0)
-		return lp_fail(err, errno, "signalfd: %m");
-	run->bwrap = fork();
-	if (run->bwrap == 0)
-		exec_bwrap(run, &arguments);
-	if (run->bwrap < 0)
+	return run->signals < 0 ? lp_fail(err, errno, "signalfd: %m") : 0;
+}
+
+static void close_inner(struct run *run)
+{
+	int *const inner[] = {&run->inner_socket, &run->inner_control, &run->error_pipe};
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(inner); i++) {
+		lp_closep(inner[i]);
+		*inner[i] = -1;
+	}
+}
+
+static int start(struct run *run, struct lp_err *err)
+{
+	bool supervised = run->plan->filter & LP_FILTER_GATE;
+	int r = open_pair(&run->socket, &run->inner_socket, err);
+
+	if (r == 0 && supervised)
+		r = open_pair(&run->control, &run->inner_control, err);
+	if (r == 0 && run->plan->backend == LP_BACKEND_BWRAP)
+		r = prepare_bwrap(run, err);
+	if (r == 0)
+		r = catch_signals(run, err);
+	if (r < 0)
+		return r;
+	run->child = fork();
+	if (run->child == 0 && supervised)
+		_exit(lp_supervisor_run(run));
+	if (run->child == 0)
+		lp_exec_bwrap(run);
+	if (run->child < 0)
 		return lp_fail(err, errno, "fork: %m");
-	close(run->inner_socket);
-	close(run->error_pipe);
-	run->inner_socket = run->error_pipe = -1;
+	close_inner(run);
 	return 0;
 }
 
@@ -240,10 +255,10 @@ static void pass_signals(struct run *run)
 }
 
 /*
- * The command has stopped: so does landpen, and the shell sees its job stopped. By SIGSTOP, whatever
- * stopped the command: landpen's own terminal signals stay blocked, so that it stops once for each
- * report and never by itself. The SIGCONT that ends this is passed on by pass_signals(): `kill
- * -CONT` of landpen alone must reach the command.
+ * The command has stopped: so does landpen, and the shell sees its job stopped. By SIGSTOP,
+ * whatever stopped the command: landpen's own terminal signals stay blocked, so that it stops once
+ * for each report and never by itself. The SIGCONT that ends this is passed on by pass_signals():
+ * `kill -CONT` of landpen alone must reach the command.
  */
 static void stop_too(void)
 {
@@ -265,6 +280,27 @@ static int explain_failure(struct run *run, struct lp_err *err)
 		said.len ? said.text : "it said nothing");
 }
 
+/* Whether the supervisor could not start and has said why. */
+static bool was_refused(const struct run *run)
+{
+	struct lp_message message = {0};
+
+	return run->control >= 0 &&
+	       recv(run->control, &message, sizeof(message), 0) == sizeof(message) &&
+	       message.kind == LP_MESSAGE_REFUSED;
+}
+
+/* Lets the supervisor say what was refused, before the caller has its prompt again. */
+static void ask_report(const struct run *run)
+{
+	struct lp_message message = {LP_MESSAGE_REPORT, 0, 0};
+
+	if (run->control >= 0 &&
+		send(run->control, &message, sizeof(message), MSG_NOSIGNAL) == sizeof(message))
+		while (recv(run->control, &message, sizeof(message), 0) < 0 && errno == EINTR)
+			;
+}
+
 /* 1: the command has ended and *ret_outcome is set; 0: go on. */
 static int hear(struct run *run, bool *started, struct lp_outcome *ret_outcome, bool *ret_left,
 	struct lp_err *err)
@@ -275,6 +311,10 @@ static int hear(struct run *run, bool *started, struct lp_outcome *ret_outcome, 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n != sizeof(message)) {
+		if (!*started && was_refused(run)) {
+			*ret_outcome = (struct lp_outcome){.code = 125};
+			return 1;
+		}
 		if (!*started)
 			return explain_failure(run, err);
 		*ret_outcome = (struct lp_outcome){.signal = SIGKILL}; /* init was killed */
@@ -320,27 +360,36 @@ static int wait_for_command(struct run *run, struct lp_outcome *ret_outcome, str
 	}
 	if (r < 0)
 		return r;
+	ask_report(run);
 	if (left) {
 		send(run->socket, &release, sizeof(release), MSG_NOSIGNAL);
 		return 1;
 	}
 	/* nobody is left: the mounts are gone when bwrap is, and the folders under them are free */
-	while (waitpid(run->bwrap, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(run->child, NULL, 0) < 0 && errno == EINTR)
 		;
 	return 0;
 }
 
-int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const *argv,
-	struct lp_outcome *ret_outcome, struct lp_err *err)
+int lp_supervise(const struct lp_order *order, struct lp_outcome *ret_outcome, struct lp_err *err)
 {
-	struct run run = {.plan = plan,
-		.argv = argv,
+	const struct lp_plan *plan = order->plan;
+	struct run run = {.order = order,
+		.plan = plan,
 		.socket = -1,
+		.inner_socket = -1,
+		.control = -1,
+		.inner_control = -1,
 		.errors = -1,
+		.error_pipe = -1,
+		.args_fd = -1,
+		.self_fd = -1,
 		.signals = -1,
 		.project_lock = -1,
-		.tmpdir_lock = tmpdir_lock,
+		.tmpdir_lock = order->tmpdir_lock,
 		.exclude_fd = -1,
+		.command_fd = -1,
+		.gate_socket = -1,
 		.ignored = ignored_signals(),
 		.blocked = blocked_signals()};
 	int r = lp_stubs_make(plan, &run.project_lock, err);
@@ -349,8 +398,10 @@ int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const 
 		r = start(&run, err);
 	if (r == 0)
 		r = wait_for_command(&run, ret_outcome, err);
+	lp_strv_clear(&run.arguments);
 	lp_closep(&run.project_lock);
 	lp_closep(&run.socket);
+	lp_closep(&run.control);
 	lp_closep(&run.errors);
 	lp_closep(&run.signals);
 	if (r <= 0)

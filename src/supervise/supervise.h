@@ -1,10 +1,12 @@
 /*
- * supervise: the parent's side. Natively there is none but a janitor; around bwrap landpen stays,
- * passes signals and job control through, and hands on the command's exit status.
+ * supervise: the parent's side. Natively there is none but a janitor, unless a gate is needed; else
+ * landpen stays in front, passes signals and job control through, and hands on the command's exit
+ * status. Between it and the command the supervisor serves the gate until the last process is gone.
  */
 #pragma once
 
 #include "base/base.h"
+#include "gate/gate.h"
 #include "plan/plan.h"
 
 /* Where the private TMPDIR will be: a name that no other run has. Newly allocated; NULL: -ENOMEM.
@@ -45,13 +47,24 @@ struct lp_outcome {
 	int signal; /* the signal that killed it */
 };
 
+/* What is to be run. */
+struct lp_order {
+	const struct lp_policy *policy;
+	const struct lp_plan *plan;
+	char *const *argv;
+	int tmpdir_lock;
+	struct lp_gate_place place; /* with LP_FILTER_GATE */
+	int report;                 /* where refusals go as lines of JSON, or -1 */
+	bool quiet, verbose;        /* no list of refusals at the end; each at once */
+};
+
 /*
- * Runs argv inside bwrap as the plan says and waits for it. Processes that the command leaves
- * behind go on, and what they need stays until the janitor sees them gone. 0 and the outcome, or
- * -errno with the sentence when the command was not started.
+ * Runs the command as the plan says, by a child, and waits for it: in bwrap, or natively where the
+ * plan needs a gate. Processes that the command leaves behind go on, and what they need stays until
+ * the janitor sees them gone. 0 and the outcome, or -errno with the sentence when the command was
+ * not started.
  */
-int lp_supervise_bwrap(const struct lp_plan *plan, int tmpdir_lock, char *const *argv,
-	struct lp_outcome *ret_outcome, struct lp_err *err);
+int lp_supervise(const struct lp_order *order, struct lp_outcome *ret_outcome, struct lp_err *err);
 
 /*
  * The entry of pid 1 inside bwrap: main calls it when argv[0] is LP_INIT_NAME and it is pid 1.

@@ -33,6 +33,7 @@ enum option_id {
 	OPT_ACCEPT,
 	OPT_QUIET,
 	OPT_VERBOSE,
+	OPT_REPORT,
 	OPT_JSON,
 	OPT_PLAN,
 	OPT_ABILITIES,
@@ -84,6 +85,8 @@ static const struct option options[] = {
 	{OPT_JSON, 0, "json", NULL, VERB(LP_VERB_DOCTOR), "for machines"},
 	{OPT_REMOVE, 0, "remove", NULL, VERB(LP_VERB_TRUST), "forget that the file was trusted"},
 	{OPT_QUIET, 'q', "quiet", NULL, EVERY, "only errors"},
+	{OPT_REPORT, 0, "report", "FILE", VERB(LP_VERB_RUN),
+		"append each refusal of the gate to FILE, a line of JSON each"},
 	{OPT_VERBOSE, 'v', "verbose", NULL, EVERY, "also what was skipped, and why"},
 	{OPT_HELP, 'h', "help", NULL, EVERY, "this help"},
 	{OPT_VERSION, 'V', "version", NULL, VERB(LP_VERB_RUN), "the version"},
@@ -237,6 +240,7 @@ static int set_value(const struct option *option, const char *value, struct lp_c
 		[OPT_FILE] = &cmdline->single_file,
 		[OPT_PROJECT] = &cmdline->project_dir,
 		[OPT_ABILITIES] = &cmdline->abilities_file,
+		[OPT_REPORT] = &cmdline->report_file,
 	};
 	int r;
 

@@ -29,7 +29,7 @@ static int try_landlock(int abi)
 		.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED}};
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || abi < 1 || lp_confine_landlock(&plan, NULL) < 0)
+	if (fd < 0 || abi < 1 || lp_confine_landlock(&plan, -1, NULL) < 0)
 		return 1;
 	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES ? 0 : 1;
 }
@@ -42,7 +42,7 @@ static int try_filter(int unused)
 	int pair[2], fd;
 
 	(void)unused;
-	if (lp_confine_landlock(&plan, NULL) < 0)
+	if (lp_confine_landlock(&plan, -1, NULL) < 0)
 		return 1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 || errno != EPERM)
@@ -67,6 +67,7 @@ static bool in_child(int (*function)(int), int argument)
 static void examine(struct lp_abilities *abilities, struct check checks[4])
 {
 	lp_abilities_probe(abilities);
+	lp_abilities_probe_gate(abilities);
 	lp_bwrap_probe(abilities);
 	checks[0] = (struct check){
 		.name = "landlock", .works = in_child(try_landlock, abilities->landlock_abi)};

@@ -25,6 +25,7 @@ struct lp_cmdline {
 	const char *project_dir;
 	const char *single_file;
 	const char *abilities_file; /* policy --abilities */
+	const char *report_file;
 	bool no_project_file;
 	enum lp_backend_wish backend;
 	enum lp_network_wish network;

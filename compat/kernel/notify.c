@@ -1,0 +1,131 @@
+/*
+ * Seccomp user notification: the filter with a listener, and what is done with a notification.
+ *
+ * The structures are those of linux/seccomp.h since 5.14; flags newer than the build host's headers
+ * are defined here. The kernel may make its structures longer: SECCOMP_GET_NOTIF_SIZES is asked,
+ * and a kernel that wants more than we have room for is refused.
+ */
+#include "kernel/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NR_PIDFD_OPEN  434
+#define NR_PIDFD_GETFD 438
+
+#define FLAG_NEW_LISTENER       (1UL << 3)
+#define FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
+
+#define IOCTL_SET_FLAGS  _IOW('!', 4, uint64_t) /* 6.6 */
+#define SYNC_WAKE_UP     1UL
+#define ADDFD_FLAG_SETFD (1UL << 0)
+#define ADDFD_FLAG_SEND  (1UL << 1) /* 5.14 */
+#define PIDFD_THREAD_    ((unsigned)O_EXCL)
+
+static int result(long r)
+{
+	return r < 0 ? -errno : (int)r;
+}
+
+bool lp_notify_is_there(void)
+{
+	struct seccomp_notif_sizes sizes;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0 &&
+	       sizes.seccomp_notif <= sizeof(struct seccomp_notif) &&
+	       sizes.seccomp_notif_resp <= sizeof(struct seccomp_notif_resp) &&
+	       sizes.seccomp_data == sizeof(struct seccomp_data);
+}
+
+int lp_seccomp_install(const struct sock_fprog *program)
+{
+	return result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program));
+}
+
+int lp_seccomp_install_listener(const struct sock_fprog *program)
+{
+	int fd = result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV, program));
+
+	/* the filter is the same without the flag; only signals interrupt a waiting call then */
+	if (fd == -EINVAL)
+		fd = result(
+			syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, FLAG_NEW_LISTENER, program));
+	return fd;
+}
+
+void lp_notify_prepare(int listener)
+{
+	/* the caller is woken on this processor at once; on older kernels it works without */
+	ioctl(listener, IOCTL_SET_FLAGS, SYNC_WAKE_UP);
+}
+
+int lp_notify_receive(int listener, struct lp_notification *ret_notification)
+{
+	struct seccomp_notif got;
+
+	memset(&got, 0, sizeof(got)); /* or the kernel answers EINVAL */
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &got) < 0)
+		return -errno;
+	*ret_notification =
+		(struct lp_notification){.id = got.id, .tid = (pid_t)got.pid, .call = got.data.nr};
+	for (size_t i = 0; i < LP_ARRAY_SIZE(ret_notification->args); i++)
+		ret_notification->args[i] = got.data.args[i];
+	return 0;
+}
+
+bool lp_notify_is_valid(int listener, uint64_t id)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+int lp_notify_answer(int listener, uint64_t id, int value)
+{
+	struct seccomp_notif_resp answer = {
+		.id = id, .val = value < 0 ? 0 : value, .error = value < 0 ? value : 0};
+
+	return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+}
+
+int lp_notify_give(int listener, uint64_t id, int fd, bool close_on_exec)
+{
+	struct seccomp_notif_addfd gift = {.id = id,
+		.flags = ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = close_on_exec ? O_CLOEXEC : 0};
+	int r = result(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &gift));
+
+	if (r != -EINVAL)
+		return r;
+	/* before 5.14: two steps; a caller that dies in between takes the descriptor with it */
+	gift.flags = 0;
+	r = result(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &gift));
+	return r < 0 ? r : lp_notify_answer(listener, id, r);
+}
+
+int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_on_exec)
+{
+	struct seccomp_notif_addfd gift = {.id = id,
+		.flags = ADDFD_FLAG_SETFD,
+		.srcfd = (uint32_t)fd,
+		.newfd = (uint32_t)target,
+		.newfd_flags = close_on_exec ? O_CLOEXEC : 0};
+
+	return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &gift));
+}
+
+int lp_pidfd_open_thread(pid_t tid)
+{
+	return result(syscall(NR_PIDFD_OPEN, tid, PIDFD_THREAD_));
+}
+
+int lp_pidfd_getfd(int pidfd, int fd)
+{
+	return result(syscall(NR_PIDFD_GETFD, pidfd, fd, 0));
+}

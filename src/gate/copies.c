@@ -1,0 +1,110 @@
+/*
+ * Where a container's seccomp profile refuses pidfd_getfd(2), the gate makes the command's sockets
+ * itself and keeps a copy of each, so that options that the program set are on it already.
+ *
+ * Runs in the supervisor. A copy is let go as soon as its socket is connected or listens: else a
+ * close() of the command's would not end the connection. Sockets that the command never uses wait
+ * here until the oldest make room.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gate/parts.h"
+
+#define COPIES_MAX 1024
+
+static int keep(struct copies *copies, int fd, bool stands_in)
+{
+	struct copy *place;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!copies->items)
+		copies->items = calloc(COPIES_MAX, sizeof(*copies->items));
+	if (!copies->items)
+		return -ENOMEM;
+	place = &copies->items[copies->next];
+	copies->next = (copies->next + 1) % COPIES_MAX;
+	if (copies->count < COPIES_MAX)
+		copies->count++;
+	else
+		lp_closep(&place->fd);
+	*place = (struct copy){stands_in ? -1 : fd, st.st_ino, stands_in};
+	return 0;
+}
+
+int lp_copies_make(struct caller *caller)
+{
+	int type = (int)caller->call.args[1], r;
+	lp_autoclose int fd =
+		socket((int)caller->call.args[0], type | SOCK_CLOEXEC, (int)caller->call.args[2]);
+
+	if (fd < 0)
+		return -errno;
+	r = lp_notify_give(caller->gate->listener, caller->call.id, fd, type & SOCK_CLOEXEC);
+	if (r < 0)
+		return r;
+	r = keep(&caller->gate->copies, fd, false);
+	if (r == 0)
+		fd = -1; /* kept */
+	return LP_ANSWER_LATER;
+}
+
+void lp_copies_note(struct copies *copies, int fd)
+{
+	keep(copies, fd, true);
+}
+
+static struct copy *find(struct copies *copies, ino_t inode)
+{
+	for (size_t i = 0; i < copies->count; i++)
+		if ((copies->items[i].fd >= 0 || copies->items[i].stands_in) &&
+			copies->items[i].inode == inode)
+			return &copies->items[i];
+	return NULL;
+}
+
+int lp_copies_fetch(const struct caller *caller)
+{
+	const struct copy *copy;
+	char path[64];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->call.tid, (int)caller->call.args[0]);
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? -EBADF : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	copy = find(&caller->gate->copies, st.st_ino);
+	if (!copy) /* let go, because it was connected; or it came from outside, connected */
+		return -EISCONN;
+	if (copy->stands_in)
+		fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	else
+		fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+void lp_copies_let_go(struct copies *copies, int fd)
+{
+	struct stat st;
+	struct copy *copy = fstat(fd, &st) < 0 ? NULL : find(copies, st.st_ino);
+
+	if (!copy || copy->stands_in)
+		return;
+	close(copy->fd);
+	copy->fd = -1;
+}
+
+void lp_copies_clear(struct copies *copies)
+{
+	for (size_t i = 0; i < copies->count; i++)
+		lp_closep(&copies->items[i].fd);
+	free(copies->items);
+}

@@ -1,0 +1,397 @@
+/*
+ * The gate's life: its helpers, its loop, and the connections between connect() and the proxy.
+ *
+ * Runs in the supervisor, with the user's rights. From the command it reads socket addresses and
+ * nothing else; from its helpers fixed-size packets. It never blocks: what is not ready waits in a
+ * bounded list.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "gate/parts.h"
+#include "proxy/proxy.h"
+#include "resolver/resolver.h"
+
+#define SOCK_TYPE_MASK 15
+#define ROUNDS         64 /* of one kind of work, before the others have their turn */
+
+int lp_gate_reserve(struct lp_gate_place *ret_place, struct lp_err *err)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	lp_autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 ||
+		listen(fd, SOMAXCONN) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		return lp_fail(err, errno, "a port on 127.0.0.1 for the gate: %m");
+	*ret_place = (struct lp_gate_place){LP_TAKE_FD(fd), ntohs(address.sin_port)};
+	return 0;
+}
+
+static int watch(const struct lp_gate *gate, int fd, uint32_t events, enum source source)
+{
+	struct epoll_event event = {.events = events, .data.u64 = source};
+
+	return epoll_ctl(gate->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void lp_gate_rewatch(const struct lp_gate *gate, int fd, uint32_t events, enum source source)
+{
+	struct epoll_event event = {.events = events, .data.u64 = source};
+
+	epoll_ctl(gate->epoll, EPOLL_CTL_MOD, fd, &event);
+}
+
+/* ---- starting ---- */
+
+/* A child that wait(2) does not see, and that the end of this process ends. */
+static pid_t fork_helper(const char *name)
+{
+	pid_t parent = getpid(), pid = (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		prctl(PR_SET_NAME, name, 0, 0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != parent)
+			_exit(1);
+	}
+	return pid;
+}
+
+static int start_helpers(struct lp_gate *gate, int between[2])
+{
+	int proxy[2], resolver[2], flags = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, flags, 0, between) < 0 ||
+		socketpair(AF_UNIX, flags, 0, proxy) < 0 ||
+		socketpair(AF_UNIX, flags, 0, resolver) < 0)
+		return -errno;
+	gate->proxy.socket = proxy[0];
+	gate->resolver.socket = resolver[0];
+	pid = fork_helper("landpen-resolve");
+	if (pid == 0)
+		_exit(lp_resolver_run(gate->policy, resolver[1], between[1]));
+	close(resolver[1]);
+	close(between[1]);
+	if (pid > 0)
+		pid = fork_helper("landpen-proxy");
+	if (pid == 0)
+		_exit(lp_proxy_run(gate->policy, proxy[1], between[0]));
+	close(proxy[1]);
+	close(between[0]);
+	return pid < 0 ? -errno : 0;
+}
+
+static int open_gate(struct lp_gate *gate)
+{
+	int between[2], r;
+
+	gate->epoll = epoll_create1(EPOLL_CLOEXEC);
+	gate->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (gate->epoll < 0 || gate->timer < 0 ||
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate->handover) < 0)
+		return -errno;
+	r = start_helpers(gate, between);
+	if (r == 0)
+		r = watch(gate, gate->place.tcp, EPOLLIN, SOURCE_TCP);
+	if (r == 0)
+		r = watch(gate, gate->handover[0], EPOLLIN, SOURCE_HANDOVER);
+	if (r == 0)
+		r = watch(gate, gate->proxy.socket, EPOLLIN, SOURCE_PROXY);
+	if (r == 0)
+		r = watch(gate, gate->resolver.socket, EPOLLIN, SOURCE_RESOLVER);
+	if (r == 0)
+		r = watch(gate, gate->timer, EPOLLIN, SOURCE_TIMER);
+	return r;
+}
+
+int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, struct lp_err *err)
+{
+	LP_CLEANUP(lp_gate_freep) struct lp_gate *gate = calloc(1, sizeof(*gate));
+	int r;
+
+	if (!gate)
+		return lp_fail(err, ENOMEM, "%m");
+	*gate = (struct lp_gate){.policy = order->policy,
+		.plan = order->plan,
+		.place = order->place,
+		.epoll = -1,
+		.timer = -1,
+		.listener = -1,
+		.handover = {-1, -1},
+		.proxy.socket = -1,
+		.resolver.socket = -1,
+		.report = {.fd = order->report, .live = order->live}};
+	r = open_gate(gate);
+	if (r < 0)
+		return lp_fail(err, -r, "starting the gate: %m");
+	*ret_gate = LP_TAKE(gate);
+	return 0;
+}
+
+int lp_gate_socket(const struct lp_gate *gate)
+{
+	return gate->handover[1];
+}
+
+void lp_gate_started(struct lp_gate *gate)
+{
+	lp_closep(&gate->handover[1]);
+	gate->handover[1] = -1;
+}
+
+int lp_gate_fd(const struct lp_gate *gate)
+{
+	return gate->epoll;
+}
+
+void lp_gate_freep(struct lp_gate **at)
+{
+	struct lp_gate *gate = *at;
+
+	if (!gate)
+		return;
+	lp_queue_clear(&gate->proxy);
+	lp_queue_clear(&gate->resolver);
+	lp_pending_clear(gate);
+	lp_names_clear(&gate->names);
+	lp_local_clear(&gate->local);
+	lp_copies_clear(&gate->copies);
+	lp_report_clear(&gate->report);
+	lp_closep(&gate->epoll);
+	lp_closep(&gate->timer);
+	lp_closep(&gate->listener);
+	lp_closep(&gate->handover[0]);
+	lp_closep(&gate->handover[1]);
+	lp_closep(&gate->proxy.socket);
+	lp_closep(&gate->resolver.socket);
+	lp_closep(&gate->place.tcp);
+	free(gate);
+	*at = NULL;
+}
+
+/* ---- what the helpers tell ---- */
+
+void lp_gate_hear_names(struct lp_gate *gate)
+{
+	struct lp_packet packet;
+
+	for (;;) {
+		lp_autoclose int fd = -1;
+		int r = lp_packet_receive(gate->resolver.socket, &packet, &fd);
+
+		if (r == 0 || (r < 0 && r != -EAGAIN && r != -EPROTO))
+			epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->resolver.socket, NULL);
+		if (r <= 0)
+			return;
+		if (packet.kind == LP_PACKET_NAME)
+			lp_names_add(&gate->names, &packet.addresses[0], packet.host);
+		else if (packet.kind == LP_PACKET_DENIED)
+			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, 0, 0, NULL);
+	}
+}
+
+static void hear_proxy(struct lp_gate *gate)
+{
+	struct lp_packet packet;
+
+	for (;;) {
+		lp_autoclose int fd = -1;
+		int r = lp_packet_receive(gate->proxy.socket, &packet, &fd);
+
+		if (r == 0 || (r < 0 && r != -EAGAIN && r != -EPROTO))
+			epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->proxy.socket, NULL);
+		if (r <= 0)
+			return;
+		if (packet.kind == LP_PACKET_DENIED)
+			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, packet.port,
+				(pid_t)packet.id, packet.reason);
+	}
+}
+
+/* ---- the calls ---- */
+
+/*
+ * A UDP socket: one end of a pair whose other end is the resolver's. SOCK_SEQPACKET, because a
+ * datagram socket could be sent elsewhere by sendto(2); this one ignores the address.
+ */
+static int give_resolver(struct caller *caller)
+{
+	struct lp_gate *gate = caller->gate;
+	const struct lp_packet packet = {
+		.kind = LP_PACKET_QUERIES, .id = (uint32_t)caller->call.tid};
+	int type = (int)caller->call.args[1], protocol = (int)caller->call.args[2], pair[2], r;
+
+	if (protocol && protocol != IPPROTO_UDP)
+		return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ? -EACCES
+									      : -EPROTONOSUPPORT;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	if (type & SOCK_NONBLOCK)
+		fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	r = lp_queue_send(&gate->resolver, &packet, pair[1]);
+	if (gate->resolver.first)
+		lp_gate_rewatch(gate, gate->resolver.socket, EPOLLIN | EPOLLOUT, SOURCE_RESOLVER);
+	if (r == 0) {
+		if (gate->plan->filter & LP_FILTER_SOCKETS)
+			lp_copies_note(&gate->copies, pair[0]);
+		lp_notify_give(gate->listener, caller->call.id, pair[0], type & SOCK_CLOEXEC);
+		r = LP_ANSWER_LATER;
+	}
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+/* A UDP socket is the resolver's end of a pair; others come here only to be copied. */
+static int make_socket(struct caller *caller)
+{
+	int family = (int)caller->call.args[0], type = (int)caller->call.args[1] & SOCK_TYPE_MASK;
+
+	if ((family == AF_INET || family == AF_INET6) && type == SOCK_DGRAM)
+		return give_resolver(caller);
+	return lp_copies_make(caller);
+}
+
+static int decide(struct caller *caller)
+{
+	int r = lp_caller_socket(caller);
+
+	if (r == 0 && caller->call.call != SYS_listen)
+		r = lp_caller_address(caller);
+	if (r == 0 && !lp_notify_is_valid(caller->gate->listener, caller->call.id))
+		r = -EINTR;
+	if (r < 0)
+		return r;
+	if (caller->call.call == SYS_listen)
+		return lp_local_listen(caller);
+	if (caller->call.call == SYS_bind)
+		return lp_local_bind(caller);
+	switch (caller->domain) {
+	case AF_INET:
+	case AF_INET6:
+		return lp_connect_ip(caller);
+	case AF_UNIX:
+		return lp_connect_unix(caller);
+	case AF_NETLINK: /* to the kernel: other addresses are other processes */
+		if (((struct sockaddr_nl *)&caller->address)->nl_pid)
+			return -EPERM;
+		return connect(caller->fd, &caller->address.any, caller->length) < 0 ? -errno : 0;
+	default:
+		return -EACCES;
+	}
+}
+
+static void serve_call(struct lp_gate *gate)
+{
+	struct caller caller = {.gate = gate, .fd = -1, .file = -1};
+	int r = lp_notify_receive(gate->listener, &caller.call);
+
+	if (r < 0)
+		return; /* its caller is gone */
+	r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
+	if (caller.fd >= 0 && caller.call.call != SYS_bind &&
+		(r == 0 || r == -EINPROGRESS || r == LP_ANSWER_LATER))
+		lp_copies_let_go(&gate->copies, caller.fd);
+	lp_closep(&caller.fd);
+	lp_closep(&caller.file);
+	if (r != LP_ANSWER_LATER)
+		lp_notify_answer(gate->listener, caller.call.id, r);
+}
+
+static void serve_listener(struct lp_gate *gate, uint32_t events)
+{
+	struct pollfd polled = {.fd = gate->listener, .events = POLLIN};
+
+	if (events & EPOLLIN)
+		for (int i = 0; i < ROUNDS && poll(&polled, 1, 0) == 1 && polled.revents & POLLIN;
+			i++)
+			serve_call(gate);
+	else if (events & EPOLLHUP) /* nobody is left under the filter */
+		epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->listener, NULL);
+}
+
+static void take_listener(struct lp_gate *gate)
+{
+	struct lp_packet packet;
+	int fd = -1;
+
+	if (lp_packet_receive(gate->handover[0], &packet, &fd) == 1 && fd >= 0 &&
+		gate->listener < 0) {
+		gate->listener = fd;
+		lp_notify_prepare(fd);
+		watch(gate, fd, EPOLLIN, SOURCE_LISTENER);
+	} else {
+		lp_closep(&fd);
+	}
+	lp_closep(&gate->handover[0]);
+	gate->handover[0] = -1;
+}
+
+static void flush(const struct lp_gate *gate, struct queue *queue, enum source source)
+{
+	if (!lp_queue_flush(queue))
+		lp_gate_rewatch(gate, queue->socket, EPOLLIN, source);
+}
+
+static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
+{
+	uint64_t ticks;
+
+	switch ((enum source)event->data.u64) {
+	case SOURCE_LISTENER:
+		serve_listener(gate, event->events);
+		break;
+	case SOURCE_TCP:
+		lp_pending_accept(gate);
+		break;
+	case SOURCE_HANDOVER:
+		take_listener(gate);
+		break;
+	case SOURCE_PROXY:
+		hear_proxy(gate);
+		flush(gate, &gate->proxy, SOURCE_PROXY);
+		break;
+	case SOURCE_RESOLVER:
+		lp_gate_hear_names(gate);
+		flush(gate, &gate->resolver, SOURCE_RESOLVER);
+		break;
+	case SOURCE_TIMER:
+		if (read(gate->timer, &ticks, sizeof(ticks)) < 0)
+			break;
+		lp_pending_tick(gate);
+		break;
+	default:
+		break;
+	}
+}
+
+void lp_gate_serve(struct lp_gate *gate)
+{
+	struct epoll_event events[16];
+	int count = epoll_wait(gate->epoll, events, LP_ARRAY_SIZE(events), 0);
+
+	for (int i = 0; i < count; i++)
+		serve_one(gate, &events[i]);
+}
+
+int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str)
+{
+	return lp_report_print(&gate->report, str);
+}

@@ -1,0 +1,58 @@
+/*
+ * gate: decides where the command's sockets may go. It answers the system calls that the seccomp
+ * filter notifies (LP_FILTER_GATE): connect, bind, listen, and socket for UDP. Names and bytes are
+ * the business of two processes that it starts: the resolver and the proxy.
+ *
+ * No call is ever let go on: the address is copied once, decided, and the gate acts on a copy of
+ * the caller's descriptor. What another thread changes meanwhile changes nothing. Landlock refuses
+ * the command to connect and bind TCP by itself, where it can.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "plan/plan.h"
+#include "policy/policy.h"
+
+/* The TCP port on 127.0.0.1 that stands for the proxy; the plan writes it into the environment. */
+struct lp_gate_place {
+	int tcp; /* listening, close-on-exec */
+	unsigned port;
+};
+
+/* 0, or -errno with the sentence. */
+int lp_gate_reserve(struct lp_gate_place *ret_place, struct lp_err *err);
+
+struct lp_gate_order {
+	const struct lp_policy *policy;
+	const struct lp_plan *plan;
+	struct lp_gate_place place; /* the gate takes the socket */
+	int report;                 /* where each refusal goes as a line of JSON, or -1 */
+	bool live;                  /* tell each refusal on stderr when it happens */
+};
+
+struct lp_gate;
+
+/*
+ * Starts the resolver and the proxy, which are children without an exit signal: wait(2) does not
+ * see them. To be called in the process that serves, which must be able to read the memory of the
+ * command's processes: their ancestor, or the owner of their user namespace. 0 or -errno with the
+ * sentence.
+ */
+int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, struct lp_err *err);
+
+/*
+ * The socket that the confined process sends its listener over (lp_confine_*). It is closed in the
+ * gate by lp_gate_started, which is called when the process is there.
+ */
+int lp_gate_socket(const struct lp_gate *gate);
+void lp_gate_started(struct lp_gate *gate);
+
+/* Becomes readable when the gate has something to do; lp_gate_serve does it and never blocks. */
+int lp_gate_fd(const struct lp_gate *gate);
+void lp_gate_serve(struct lp_gate *gate);
+
+/* The refusals so far, each once, and what would allow it: lines for stderr. 0 or -ENOMEM. */
+int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str);
+
+/* Ends resolver and proxy and frees. NULL is allowed. */
+void lp_gate_freep(struct lp_gate **gate);

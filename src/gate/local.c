@@ -1,0 +1,390 @@
+/*
+ * Servers of the command's own: which addresses they may have, and which sockets are theirs.
+ *
+ * Runs in the supervisor, which binds and listens on the caller's own socket: a TCP server gets a
+ * loopback address or none at all. What was made here is remembered by its inode, held open where
+ * the number could be given to another file, so that nobody else's socket passes for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gate/parts.h"
+
+#define SERVED_MAX           4096
+#define FIRST_FREE_PORT_FILE "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+static const char *const tcp_tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+
+/* Whether a socket that listens on port has this inode; listeners come first in the table. */
+static bool table_has(const char *table, unsigned port, ino_t inode)
+{
+	FILE *file = fopen(table, "re");
+	char line[512];
+	bool found = false;
+
+	if (!file)
+		return false;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	while (!found && fgets(line, sizeof(line), file)) {
+		unsigned local_port, state;
+		unsigned long entry;
+
+		if (sscanf(line,
+			    " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*d %lu",
+			    &local_port, &state, &entry) != 3)
+			continue;
+		if (state != 0x0a)
+			break;
+		found = local_port == port && entry == inode;
+	}
+	fclose(file);
+	return found;
+}
+
+static bool still_listens(const struct served *served)
+{
+	for (size_t i = 0; i < LP_ARRAY_SIZE(tcp_tables); i++)
+		if (table_has(tcp_tables[i], served->port, served->socket))
+			return true;
+	return false;
+}
+
+static bool is_gone(const struct served *served)
+{
+	struct stat st;
+
+	if (served->port)
+		return !still_listens(served);
+	return served->file >= 0 && (fstat(served->file, &st) < 0 || st.st_nlink == 0);
+}
+
+static void forget(struct served *served)
+{
+	lp_closep(&served->file);
+	free(served);
+}
+
+static void forget_gone(struct local *local)
+{
+	for (struct served **at = &local->first; *at;) {
+		struct served *served = *at;
+
+		if (!is_gone(served)) {
+			at = &served->next;
+			continue;
+		}
+		*at = served->next;
+		local->count--;
+		forget(served);
+	}
+}
+
+static int remember(struct local *local, struct served served)
+{
+	struct served *kept;
+
+	/* looking costs as much as what is remembered: only now and then */
+	if (local->count >= 64 && !(local->count & (local->count - 1)))
+		forget_gone(local);
+	kept = local->count < SERVED_MAX ? malloc(sizeof(*kept)) : NULL;
+	if (!kept) {
+		lp_closep(&served.file);
+		return -ENOBUFS;
+	}
+	*kept = served;
+	kept->next = local->first;
+	local->first = kept;
+	local->count++;
+	return 0;
+}
+
+/* Where a connection to "any address" goes. */
+static struct lp_address loopback_of(const struct lp_address *address)
+{
+	static const struct lp_address ipv4 = {{[10] = 0xff, 0xff, 127, 0, 0, 1}},
+				       ipv6 = {{[15] = 1}};
+
+	if (!lp_address_is_any(address))
+		return *address;
+	return lp_address_is_ipv4(address) ? ipv4 : ipv6;
+}
+
+bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port)
+{
+	const struct lp_address meant = loopback_of(address);
+
+	/* the address too: somebody else may serve the same port on another loopback address */
+	for (const struct served *at = local->first; at; at = at->next)
+		if (at->port == port && !memcmp(&at->address, &meant, sizeof(meant)) &&
+			still_listens(at))
+			return true;
+	return false;
+}
+
+bool lp_local_serves_file(struct local *local, int file)
+{
+	struct stat st, own;
+
+	if (fstat(file, &st) < 0)
+		return false;
+	for (const struct served *at = local->first; at; at = at->next)
+		if (at->file >= 0 && fstat(at->file, &own) == 0 && own.st_ino == st.st_ino &&
+			own.st_dev == st.st_dev)
+			return true;
+	return false;
+}
+
+/* The inode of the socket that has an abstract name now, or 0. */
+static ino_t find_abstract(const char *name, size_t length)
+{
+	FILE *file = fopen("/proc/net/unix", "re");
+	char line[512], shown[110];
+	ino_t found = 0;
+
+	if (!file)
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		shown[i] = name[i] ? name[i] : '@'; /* as the kernel shows it */
+	shown[length] = '\0';
+	while (!found && fgets(line, sizeof(line), file)) {
+		unsigned long inode;
+		int at = 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%*x: %*x %*x %*x %*x %*x %lu %n", &inode, &at) == 1 && at &&
+			line[at] == '@' && !strcmp(line + at + 1, shown))
+			found = inode;
+	}
+	fclose(file);
+	return found;
+}
+
+bool lp_local_serves_name(struct local *local, const char *name, size_t length)
+{
+	for (const struct served *at = local->first; at; at = at->next)
+		if (at->name_length == length && length && !memcmp(at->name, name, length) &&
+			find_abstract(name, length) == at->socket)
+			return true;
+	return false;
+}
+
+void lp_local_clear(struct local *local)
+{
+	for (struct served *at = local->first, *next; at; at = next) {
+		next = at->next;
+		forget(at);
+	}
+}
+
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+/* ---- TCP ---- */
+
+static unsigned first_free_port(void)
+{
+	lp_autofree char *text = NULL;
+	size_t len;
+
+	return lp_read_file(AT_FDCWD, FIRST_FREE_PORT_FILE, 16, &text, &len) == 0
+		       ? (unsigned)strtoul(text, NULL, 10)
+		       : 1024;
+}
+
+static int refuse_server(
+	const struct caller *caller, const struct lp_address *address, unsigned port)
+{
+	char host[LP_HOST_SIZE];
+
+	lp_address_print(address, host);
+	lp_report_add(&caller->gate->report, REFUSAL_SERVE, host, port, caller->call.tid, NULL);
+	return -EACCES;
+}
+
+/*
+ * "All addresses" becomes loopback. An IPv6 socket that would have taken IPv4 too takes that: it is
+ * what programs try when one of the two does not answer.
+ */
+static socklen_t write_loopback(
+	const struct caller *caller, unsigned port, union address *ret_address)
+{
+	int only_ipv6 = 0;
+	socklen_t len = sizeof(only_ipv6);
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (caller->domain == AF_INET) {
+		ret_address->in = (struct sockaddr_in){.sin_family = AF_INET,
+			.sin_port = htons((uint16_t)port),
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		return sizeof(ret_address->in);
+	}
+	getsockopt(caller->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len);
+	ret_address->in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	if (!only_ipv6)
+		ret_address->in6.sin6_addr =
+			(struct in6_addr){.s6_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
+	return sizeof(ret_address->in6);
+}
+
+static int bind_tcp(struct caller *caller)
+{
+	struct lp_address address;
+	unsigned port;
+
+	if (!lp_caller_ip(caller, &address, &port))
+		return caller->address.any.sa_family == AF_UNSPEC ? -EAFNOSUPPORT : -EINVAL;
+	if (!caller->gate->policy->local_binding)
+		return refuse_server(caller, &address, port);
+	if (port && port < first_free_port())
+		return -EACCES;
+	if (lp_address_is_any(&address))
+		caller->length = write_loopback(caller, port, &caller->address);
+	else if (!lp_address_is_loopback(&address))
+		return refuse_server(caller, &address, port);
+	return bind(caller->fd, &caller->address.any, caller->length) < 0 ? -errno : 0;
+}
+
+static int listen_tcp(struct caller *caller)
+{
+	struct lp_address address;
+	struct caller bound = *caller;
+	socklen_t length = sizeof(bound.address.storage);
+	unsigned port;
+
+	if (!caller->gate->policy->local_binding)
+		return refuse_server(caller, &(struct lp_address){{0}}, 0);
+	if (getsockname(caller->fd, &bound.address.any, &length) < 0)
+		return -errno;
+	bound.length = length;
+	if (!lp_caller_ip(&bound, &address, &port))
+		return -EINVAL;
+	if (!port) { /* not bound: the kernel would choose all addresses */
+		length = write_loopback(caller, 0, &bound.address);
+		if (bind(caller->fd, &bound.address.any, length) < 0)
+			return -errno;
+		if (getsockname(caller->fd, &bound.address.any, &length) < 0 ||
+			!lp_caller_ip(&bound, &address, &port))
+			return -EINVAL;
+	}
+	if (!lp_address_is_loopback(&address))
+		return refuse_server(caller, &address, port);
+	if (listen(caller->fd, (int)caller->call.args[1]) < 0)
+		return -errno;
+	return remember(&caller->gate->local, (struct served){.address = address,
+						      .port = port,
+						      .socket = inode_of(caller->fd),
+						      .file = -1});
+}
+
+/* ---- unix ---- */
+
+static int bind_abstract(struct caller *caller)
+{
+	struct served served = {.file = -1, .socket = inode_of(caller->fd)};
+	union address bound;
+	socklen_t length = sizeof(bound.storage);
+
+	if (bind(caller->fd, &caller->address.any, caller->length) < 0 ||
+		getsockname(caller->fd, &bound.any, &length) < 0)
+		return -errno;
+	served.name_length = length - offsetof(struct sockaddr_un, sun_path) - 1;
+	if (served.name_length > sizeof(served.name) - 1)
+		return -EINVAL;
+	memcpy(served.name, bound.un.sun_path + 1, served.name_length);
+	return remember(&caller->gate->local, served);
+}
+
+static bool may_create(const struct lp_gate *gate, int dir, const char *name)
+{
+	lp_autofree char *folder = lp_descriptor_path(dir);
+	lp_autofree char *path = folder ? lp_path_join(folder, name) : NULL;
+
+	if (!path)
+		return false;
+	return lp_path_is_under(path, gate->plan->tmpdir) ||
+	       lp_policy_may(gate->policy, path, LP_ACCESS_WRITE).allowed;
+}
+
+static int bind_file(struct caller *caller)
+{
+	struct sockaddr_un place = {.sun_family = AF_UNIX};
+	struct served served = {0};
+	lp_autoclose int dir = -1;
+	char name[109];
+	mode_t old;
+	int r = lp_caller_parent(caller, &dir, name);
+
+	if (r < 0)
+		return r;
+	if (!may_create(caller->gate, dir, name))
+		return -EACCES;
+	if (snprintf(place.sun_path, sizeof(place.sun_path), "/proc/self/fd/%d/%s", dir, name) >=
+		(int)sizeof(place.sun_path))
+		return -ENAMETOOLONG;
+	old = umask(lp_caller_umask(caller));
+	r = bind(caller->fd, (struct sockaddr *)&place, sizeof(place)) < 0 ? -errno : 0;
+	umask(old);
+	if (r < 0)
+		return r;
+	served.file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return served.file < 0 ? -errno : remember(&caller->gate->local, served);
+}
+
+static int bind_unix(struct caller *caller)
+{
+	size_t named = offsetof(struct sockaddr_un, sun_path);
+
+	if (caller->address.any.sa_family != AF_UNIX) {
+		/* what stands for a UDP socket: it has no address that could be chosen */
+		return caller->type == SOCK_SEQPACKET ? 0 : -EINVAL;
+	}
+	if (caller->length > sizeof(caller->address.un))
+		return -EINVAL;
+	if (caller->length <= named || !caller->address.un.sun_path[0])
+		return bind_abstract(caller);
+	return bind_file(caller);
+}
+
+/* ---- the calls ---- */
+
+int lp_local_bind(struct caller *caller)
+{
+	switch (caller->domain) {
+	case AF_INET:
+	case AF_INET6:
+		return bind_tcp(caller);
+	case AF_UNIX:
+		return bind_unix(caller);
+	case AF_NETLINK:
+		return bind(caller->fd, &caller->address.any, caller->length) < 0 ? -errno : 0;
+	default:
+		return -EACCES;
+	}
+}
+
+int lp_local_listen(struct caller *caller)
+{
+	switch (caller->domain) {
+	case AF_INET:
+	case AF_INET6:
+		return listen_tcp(caller);
+	case AF_UNIX:
+		return listen(caller->fd, (int)caller->call.args[1]) < 0 ? -errno : 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}

@@ -1,0 +1,244 @@
+/* The parts of the gate among themselves; not for other layers. */
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "gate/gate.h"
+#include "kernel/kernel.h"
+#include "wire/wire.h"
+
+/* ---- queue.c: packets to a helper, which may be behind ------------------------------------- */
+
+struct queue {
+	int socket;
+	struct queued *first, **last;
+	size_t count;
+};
+
+/* Sends, or keeps packet and fd (a copy) until _flush. -ENOBUFS when too much waits. 0 or -errno.
+ */
+int lp_queue_send(struct queue *queue, const struct lp_packet *packet, int fd);
+/* Whether something still waits for EPOLLOUT. */
+bool lp_queue_flush(struct queue *queue);
+void lp_queue_clear(struct queue *queue);
+
+/* ---- report.c: what was refused ------------------------------------------------------------- */
+
+enum refusal_kind {
+	REFUSAL_HOST = 0, /* host:port; port 0: a look-up */
+	REFUSAL_LOCAL,    /* a port on this machine */
+	REFUSAL_SOCKET,   /* a unix socket */
+	REFUSAL_SERVE,    /* binding or listening */
+};
+
+struct refusal {
+	enum refusal_kind kind;
+	char *target; /* escaped where it is printed */
+	unsigned port;
+	char program[16];
+	char *reason; /* NULL: not on the allow list */
+	struct refusal *next;
+};
+
+struct report {
+	struct refusal *first, **last;
+	size_t count, more; /* more: how many different ones were not kept */
+	int fd;
+	bool live;
+};
+
+/* tid: whose program name is told, 0 for none. reason may be NULL. */
+void lp_report_add(struct report *report, enum refusal_kind kind, const char *target, unsigned port,
+	pid_t tid, const char *reason);
+int lp_report_print(const struct report *report, struct lp_str *str);
+void lp_report_clear(struct report *report);
+
+/* ---- names.c: addresses that stand for names ------------------------------------------------ */
+
+struct names {
+	char **hosts; /* by address - LP_RESOLVER_FIRST */
+	struct hosts_entry *file;
+	size_t file_count;
+	bool file_read;
+};
+
+int lp_names_add(struct names *names, const struct lp_address *address, const char *host);
+/* Whether address is one of those that stand for names; ret_host: which name, or NULL. */
+bool lp_names_find(
+	const struct names *names, const struct lp_address *address, const char **ret_host);
+/* A name that the hosts file gives address and that the policy lets connect to port, or NULL. */
+const char *lp_names_from_file(struct names *names, const struct lp_policy *policy,
+	const struct lp_address *address, unsigned port);
+void lp_names_clear(struct names *names);
+
+/* ---- caller.c: the process that made the call, whose memory and descriptors are hostile ------ */
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
+	struct sockaddr_storage storage;
+	char bytes[sizeof(struct sockaddr_storage) + 1];
+};
+
+struct caller {
+	struct lp_gate *gate;
+	struct lp_notification call;
+	int fd;                     /* a copy of the call's descriptor, or -1 */
+	int file;                   /* what a unix socket is connected to (O_PATH), or -1 */
+	int domain, type, protocol; /* of the socket */
+	union address address;
+	socklen_t length;
+};
+
+/* Copies the descriptor in argument 0 and looks at what it is. 0 or the error of the call. */
+int lp_caller_socket(struct caller *caller);
+/* Copies the address that arguments 1 and 2 tell, once. 0 or the error of the call. */
+int lp_caller_address(struct caller *caller);
+/* The address as 16 bytes, and its port; false if it is no IP address or too short. */
+bool lp_caller_ip(const struct caller *caller, struct lp_address *ret_address, unsigned *ret_port);
+/* 0.0.0.0 or :: */
+bool lp_address_is_any(const struct lp_address *address);
+/* The umask of the caller. */
+mode_t lp_caller_umask(const struct caller *caller);
+/*
+ * The folder that holds the path in the address, opened as the caller sees it, and the last name.
+ * 0 or the error of the call.
+ */
+int lp_caller_parent(const struct caller *caller, int *ret_dir, char ret_name[109]);
+/* The object that the path in the address leads to, symlinks followed (O_PATH). */
+int lp_caller_object(const struct caller *caller, int *ret_fd);
+/* Which file a descriptor is, as text, in the caller's mounts. Newly allocated, or NULL. */
+char *lp_descriptor_path(int fd);
+
+/* ---- copies.c: sockets that the gate made, where it cannot fetch them -------------------------
+ */
+
+/* Copies of the command's sockets until they are connected or listen. */
+struct copies {
+	struct copy {
+		int fd; /* -1: let go */
+		ino_t inode;
+		bool stands_in; /* for a UDP socket: its end is the resolver's business, not kept */
+	} * items;
+	size_t count, next; /* next: the one to go when there is no room */
+};
+
+/* Answers a socket call with a socket of the gate's making. 0 or the error of the call. */
+int lp_copies_make(struct caller *caller);
+/* Remembers a socket that stands for a UDP socket, without keeping it. */
+void lp_copies_note(struct copies *copies, int fd);
+/* The socket behind the caller's descriptor (of one that stands in, one like it): a new descriptor,
+ * or the error of the call. */
+int lp_copies_fetch(const struct caller *caller);
+/* The caller's socket has its place now: only its owner keeps it. */
+void lp_copies_let_go(struct copies *copies, int fd);
+void lp_copies_clear(struct copies *copies);
+
+/* ---- local.c: servers of the command's own, TCP and unix ------------------------------------- */
+
+struct served {
+	struct served *next;
+	struct lp_address address; /* TCP */
+	unsigned port;
+	ino_t socket;   /* TCP and abstract: the socket's inode */
+	int file;       /* unix: O_PATH of the socket file, or -1 */
+	char name[109]; /* abstract: without the NUL */
+	size_t name_length;
+};
+
+/* What the command serves, each remembered for as long as it is there. */
+struct local {
+	struct served *first;
+	size_t count;
+};
+
+int lp_local_bind(struct caller *caller);
+int lp_local_listen(struct caller *caller);
+/* Whether a process of the pen listens on this loopback address and port. */
+bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port);
+/* Whether the socket file, or the abstract name, was made in the pen. */
+bool lp_local_serves_file(struct local *local, int file);
+bool lp_local_serves_name(struct local *local, const char *name, size_t length);
+void lp_local_clear(struct local *local);
+
+/* ---- connect.c, unix.c ----------------------------------------------------------------------- */
+
+#define LP_ANSWER_LATER 1 /* the call is answered by lp_pending_later */
+
+/* Each returns 0, -errno for the call, or LP_ANSWER_LATER. */
+int lp_connect_ip(struct caller *caller);
+int lp_connect_unix(struct caller *caller);
+/*
+ * Connects the caller's socket without blocking the gate, whatever the socket's mode: for a
+ * blocking caller that has to wait, the answer comes later.
+ */
+int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen_t length);
+
+/* ---- gate.c -----------------------------------------------------------------------------------
+ */
+
+/* A connection of the command to the gate's port that was made but not accepted yet. */
+struct arrival {
+	struct arrival *next;
+	struct lp_address from;
+	unsigned port;
+	bool to_resolver;
+	struct lp_packet packet;
+	int64_t deadline;
+};
+
+/* A blocking caller whose connection is not there yet. */
+struct waiter {
+	struct waiter *next;
+	struct caller caller;
+	bool again; /* the peer's queue was full: to be tried anew */
+	struct sockaddr_storage address;
+	socklen_t length;
+};
+
+struct lp_gate {
+	const struct lp_policy *policy;
+	const struct lp_plan *plan;
+	struct lp_gate_place place;
+	int epoll, handover[2], listener, timer;
+	struct queue proxy, resolver;
+	struct arrival *arrivals;
+	struct waiter *waiters;
+	size_t waiter_count;
+	struct names names;
+	struct local local;
+	struct copies copies;
+	struct report report;
+};
+
+/* Takes what the resolver has told about names. */
+void lp_gate_hear_names(struct lp_gate *gate);
+enum source {
+	SOURCE_LISTENER = 1,
+	SOURCE_TCP,
+	SOURCE_HANDOVER,
+	SOURCE_PROXY,
+	SOURCE_RESOLVER,
+	SOURCE_TIMER,
+};
+
+/* Changes what is waited for on a descriptor that is watched. */
+void lp_gate_rewatch(const struct lp_gate *gate, int fd, uint32_t events, enum source source);
+
+/* ---- pending.c --------------------------------------------------------------------------------
+ */
+
+/* Announces that the caller's socket, now connected to the gate's port, means packet. */
+int lp_pending_announce(struct caller *caller, const struct lp_packet *packet, bool to_resolver);
+/* The call is answered when the connection is there; takes the caller's file. */
+int lp_pending_later(
+	struct caller *caller, bool again, const struct sockaddr *address, socklen_t length);
+/* Accepts what is there; strangers are closed at once. */
+void lp_pending_accept(struct lp_gate *gate);
+/* Looks at all who wait: to be called when the timer has run out. */
+void lp_pending_tick(struct lp_gate *gate);
+void lp_pending_clear(struct lp_gate *gate);

@@ -1,0 +1,235 @@
+/*
+ * What is not done when a call has been decided: connections between connect() and the proxy, and
+ * blocking callers whose connection is not there yet.
+ *
+ * Runs in the supervisor. A TCP connection of the command is made to a port of the gate's own,
+ * which tells strangers from announced connections by their source, and hands the accepted end to
+ * the proxy together with what the command meant. So nobody else on the machine can use the proxy.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gate/parts.h"
+
+#define ARRIVAL_TIMEOUT_MS 10000
+#define WAITERS_MAX        1024
+#define RETRY_MS           20
+#define ROUNDS             64 /* accepted at once, before others have their turn */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- connections on their way to the proxy ---- */
+
+static bool read_place(const union address *address, socklen_t length,
+	struct lp_address *ret_address, unsigned *ret_port)
+{
+	struct caller caller = {.address = *address, .length = length};
+
+	return lp_caller_ip(&caller, ret_address, ret_port);
+}
+
+static struct arrival *take_arrival(
+	struct lp_gate *gate, const struct lp_address *from, unsigned port)
+{
+	for (struct arrival **at = &gate->arrivals; *at; at = &(*at)->next) {
+		struct arrival *arrival = *at;
+
+		if (arrival->port != port || memcmp(&arrival->from, from, sizeof(*from)))
+			continue;
+		*at = arrival->next;
+		return arrival;
+	}
+	return NULL;
+}
+
+/* Accepts what is there; strangers are closed at once. */
+void lp_pending_accept(struct lp_gate *gate)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		union address address;
+		socklen_t length = sizeof(address.storage);
+		lp_autoclose int fd = accept4(
+			gate->place.tcp, &address.any, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct lp_address from;
+		unsigned port;
+		lp_autofree struct arrival *arrival = NULL;
+
+		if (fd < 0)
+			return;
+		if (!read_place(&address, length, &from, &port))
+			continue;
+		arrival = take_arrival(gate, &from, port);
+		if (!arrival)
+			continue;
+		if (arrival->to_resolver) {
+			lp_queue_send(&gate->resolver, &arrival->packet, fd);
+			if (gate->resolver.first)
+				lp_gate_rewatch(gate, gate->resolver.socket, EPOLLIN | EPOLLOUT,
+					SOURCE_RESOLVER);
+		} else {
+			lp_queue_send(&gate->proxy, &arrival->packet, fd);
+			if (gate->proxy.first)
+				lp_gate_rewatch(
+					gate, gate->proxy.socket, EPOLLIN | EPOLLOUT, SOURCE_PROXY);
+		}
+	}
+}
+
+static void set_timer(const struct lp_gate *gate)
+{
+	long ms = 0;
+	struct itimerspec spec = {0};
+
+	for (const struct waiter *at = gate->waiters; at; at = at->next)
+		ms = RETRY_MS;
+	if (!ms && gate->arrivals)
+		ms = ARRIVAL_TIMEOUT_MS;
+	spec.it_value = (struct timespec){ms / 1000, ms % 1000 * 1000000};
+	timerfd_settime(gate->timer, 0, &spec, NULL);
+}
+
+int lp_pending_announce(struct caller *caller, const struct lp_packet *packet, bool to_resolver)
+{
+	struct lp_gate *gate = caller->gate;
+	union address address;
+	socklen_t length = sizeof(address.storage);
+	struct arrival *arrival = malloc(sizeof(*arrival));
+
+	if (!arrival)
+		return -ENOMEM;
+	*arrival = (struct arrival){.packet = *packet,
+		.to_resolver = to_resolver,
+		.deadline = now_ms() + ARRIVAL_TIMEOUT_MS,
+		.next = gate->arrivals};
+	if (getsockname(caller->fd, &address.any, &length) < 0 ||
+		!read_place(&address, length, &arrival->from, &arrival->port)) {
+		free(arrival);
+		return -ECONNABORTED;
+	}
+	gate->arrivals = arrival;
+	lp_pending_accept(gate);
+	if (gate->arrivals) /* seldom: the kernel was slower than we are */
+		set_timer(gate);
+	return 0;
+}
+
+static void forget_late_arrivals(struct lp_gate *gate)
+{
+	int64_t now = now_ms();
+
+	for (struct arrival **at = &gate->arrivals; *at;) {
+		struct arrival *arrival = *at;
+
+		if (arrival->deadline > now) {
+			at = &arrival->next;
+			continue;
+		}
+		*at = arrival->next;
+		free(arrival);
+	}
+}
+
+/* ---- blocking callers that wait ---- */
+
+int lp_pending_later(
+	struct caller *caller, bool again, const struct sockaddr *address, socklen_t length)
+{
+	struct lp_gate *gate = caller->gate;
+	struct waiter *waiter = gate->waiter_count < WAITERS_MAX ? malloc(sizeof(*waiter)) : NULL;
+
+	if (!waiter)
+		return -EAGAIN;
+	*waiter = (struct waiter){
+		.caller = *caller, .again = again, .length = length, .next = gate->waiters};
+	memcpy(&waiter->address, address, length);
+	waiter->caller.fd = fcntl(caller->fd, F_DUPFD_CLOEXEC, 0);
+	if (waiter->caller.fd < 0) {
+		free(waiter);
+		return -EAGAIN;
+	}
+	caller->file = -1;
+	gate->waiters = waiter;
+	gate->waiter_count++;
+	set_timer(gate);
+	return LP_ANSWER_LATER;
+}
+
+/* 1: still waiting; else what the call is answered with. */
+static int look_again(struct waiter *waiter)
+{
+	struct caller *caller = &waiter->caller;
+	struct pollfd polled = {.fd = caller->fd, .events = POLLOUT};
+	int error = 0, flags;
+	socklen_t size = sizeof(error);
+
+	if (waiter->again) {
+		flags = fcntl(caller->fd, F_GETFL);
+		fcntl(caller->fd, F_SETFL, flags | O_NONBLOCK);
+		if (connect(caller->fd, (struct sockaddr *)&waiter->address, waiter->length) < 0)
+			error = errno;
+		fcntl(caller->fd, F_SETFL, flags);
+		return error == EAGAIN ? 1 : -error;
+	}
+	if (poll(&polled, 1, 0) != 1)
+		return 1;
+	return getsockopt(caller->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
+}
+
+static void serve_waiters(struct lp_gate *gate)
+{
+	for (struct waiter **at = &gate->waiters; *at;) {
+		struct waiter *waiter = *at;
+		int r = lp_notify_is_valid(gate->listener, waiter->caller.call.id)
+				? look_again(waiter)
+				: -EINTR;
+
+		if (r > 0) {
+			at = &waiter->next;
+			continue;
+		}
+		lp_notify_answer(gate->listener, waiter->caller.call.id, r);
+		*at = waiter->next;
+		gate->waiter_count--;
+		close(waiter->caller.fd);
+		lp_closep(&waiter->caller.file);
+		free(waiter);
+	}
+}
+
+void lp_pending_tick(struct lp_gate *gate)
+{
+	serve_waiters(gate);
+	forget_late_arrivals(gate);
+	set_timer(gate);
+}
+
+void lp_pending_clear(struct lp_gate *gate)
+{
+	while (gate->arrivals) {
+		struct arrival *next = gate->arrivals->next;
+
+		free(gate->arrivals);
+		gate->arrivals = next;
+	}
+	while (gate->waiters) {
+		struct waiter *next = gate->waiters->next;
+
+		lp_closep(&gate->waiters->caller.fd);
+		lp_closep(&gate->waiters->caller.file);
+		free(gate->waiters);
+		gate->waiters = next;
+	}
+}

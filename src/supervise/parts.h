@@ -1,0 +1,53 @@
+/* The parts of the supervise layer among themselves; not for other layers. */
+#pragma once
+
+#include <signal.h>
+
+#include "gate/gate.h"
+#include "supervise/protocol.h"
+#include "supervise/supervise.h"
+
+/* Where bwrap's pid 1 finds the socket to the gate, if there is one. */
+#define GATE_SOCKET 13
+
+/* ---- watch.c -------------------------------------------------------------------------------- */
+
+/* What the command's nearest ancestor knows. */
+struct watch {
+	int socket; /* to landpen's front, or -1 */
+	pid_t command;
+	int stops;
+	bool stopped, command_ended, released;
+};
+
+void lp_watch_tell(const struct watch *watch, int kind, int value, int more);
+/* Reaps what has ended, and tells of the command. Whether no child is left. */
+bool lp_watch_reap(struct watch *watch);
+/* Obeys one message of the front's. False: the front is gone and has not released the pen. */
+bool lp_watch_obey(struct watch *watch);
+/* bit n: signal n. */
+void lp_restore_signals(uint32_t ignored, uint32_t blocked);
+
+/* ---- run.c ---------------------------------------------------------------------------------- */
+
+struct run {
+	const struct lp_order *order;
+	const struct lp_plan *plan;
+	int socket, inner_socket;   /* front <-> the command's nearest ancestor */
+	int control, inner_control; /* front <-> supervisor, if there is one */
+	int errors, error_pipe, args_fd, self_fd, signals, project_lock, tmpdir_lock, exclude_fd,
+		command_fd, gate_socket;
+	uint32_t ignored, blocked;
+	int stops;
+	pid_t child; /* bwrap, or the supervisor */
+	sigset_t caller_mask;
+	struct lp_strv arguments; /* bwrap's */
+};
+
+/* Becomes bwrap; the caller is the child that was forked for it. */
+void lp_exec_bwrap(const struct run *run);
+
+/* ---- supervisor.c --------------------------------------------------------------------------- */
+
+/* What the process that was forked to be the supervisor does. Returns its exit code. */
+int lp_supervisor_run(struct run *run);
