@@ -54,8 +54,10 @@ int execve(const char *path, char *const *argv, char *const *environment)
 		_exit(3);
 	if (!strncmp(host, "slow", 4))
 		sleep(60);
-	if (!strncmp(host, "closed", 6))
-		close(STDOUT_FILENO), sleep(60);
+	if (!strncmp(host, "closed", 6)) {
+		close(STDOUT_FILENO);
+		sleep(60);
+	}
 	if (!strncmp(host, "wait", 4))
 		usleep(300000);
 	if (!strncmp(host, "flood", 5))

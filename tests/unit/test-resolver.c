@@ -1,8 +1,9 @@
 /* The resolver process, with real sockets. */
 #include "resolver-rig.h"
 
-#include <poll.h>
 #include <sys/socket.h>
+
+#include "resolver/parts.h"
 
 #define IN_RANGE(address) ((address)-LP_RESOLVER_FIRST < LP_RESOLVER_COUNT)
 
@@ -184,6 +185,46 @@ static void test_many_names(void **state)
 	for (unsigned i = 0; i < SOCKETS; i++)
 		close(fds[i]);
 	assert_int_equal(rig_stop(&rig), 0);
+}
+
+/* The table to its end: every address is new, usable, and leads back to its name. */
+static void test_table(void **state)
+{
+	struct lp_resolver *resolver = calloc(1, sizeof(*resolver));
+	struct lp_names *names = &resolver->names;
+	uint32_t last = LP_RESOLVER_FIRST;
+	char name[64];
+	size_t index;
+
+	(void)state;
+	names->max = LP_NAMES_MAX;
+	for (size_t i = 0; i < LP_NAMES_MAX; i++) {
+		uint32_t address = lp_names_address(i);
+
+		snprintf(name, sizeof(name), "n%zu.test", i);
+		assert_int_equal(lp_names_intern(resolver, names, name, &index), 0);
+		assert_int_equal(index, i);
+		assert_true(address > last && IN_RANGE(address));
+		assert_true((address & 255) != 0 && (address & 255) != 255);
+		assert_null(lp_names_of_address(names, address));
+		last = address;
+	}
+	assert_int_equal(lp_names_intern(resolver, names, "one-more.test", &index), -ENOSPC);
+	assert_int_equal(lp_names_intern(resolver, names, "n7.test", &index), 0);
+	assert_int_equal(index, 7);
+	names->told = names->count;
+	for (size_t i = 0; i < LP_NAMES_MAX; i++)
+		assert_ptr_equal(
+			lp_names_of_address(names, lp_names_address(i)), names->items[i].host);
+	assert_null(lp_names_of_address(names, LP_RESOLVER_FIRST));
+	assert_null(lp_names_of_address(names, LP_RESOLVER_FIRST + 255));
+	assert_null(lp_names_of_address(names, last + 1));
+	assert_null(lp_names_of_address(names, 0));
+	for (size_t i = 0; i < LP_NAMES_MAX; i++)
+		free(names->items[i].host);
+	free(names->items);
+	free(names->buckets);
+	free(resolver);
 }
 
 static void test_floods(void **state)
@@ -439,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_gate_behind),
 		cmocka_unit_test(test_many_names),
+		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_proxy),
