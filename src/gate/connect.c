@@ -51,7 +51,7 @@ static int refuse(struct caller *caller, enum refusal_kind kind, const struct lp
 
 	lp_address_print(address, host);
 	lp_report_add(&caller->gate->report, kind, host, port, caller->call.tid,
-		rule ? rule->reason ? rule->reason : "denied" : NULL);
+		rule ? rule->reason ? rule->reason : "host is on the deny list" : NULL);
 	return -EACCES;
 }
 
@@ -95,6 +95,13 @@ static int connect_to_name(struct caller *caller, const char *host, unsigned por
 	return connect_to_gate(caller, &packet, false);
 }
 
+static int connect_to_resolver(struct caller *caller)
+{
+	struct lp_packet packet = {.kind = LP_PACKET_STREAM, .port = DNS_PORT};
+
+	return connect_to_gate(caller, &packet, true);
+}
+
 static int connect_loopback(struct caller *caller, const struct lp_address *address, unsigned port)
 {
 	struct lp_gate *gate = caller->gate;
@@ -109,6 +116,8 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 		lp_policy_may_connect(gate->policy, "localhost", port).allowed ||
 		lp_policy_may_connect(gate->policy, host, port).allowed)
 		return lp_connect_as(caller, &caller->address.any, caller->length);
+	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
+		return connect_to_resolver(caller);
 	return refuse(caller, REFUSAL_LOCAL, address, port, NULL);
 }
 
@@ -137,10 +146,8 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
 	if (name)
 		return connect_to_name(caller, name, port);
-	if (port == DNS_PORT) {
-		packet.kind = LP_PACKET_STREAM;
-		return connect_to_gate(caller, &packet, true);
-	}
+	if (port == DNS_PORT)
+		return connect_to_resolver(caller);
 	/* what the program says first may name a host: the proxy will see */
 	if (allows_some_name(gate->policy))
 		return connect_to_gate(caller, &packet, false);
@@ -162,7 +169,9 @@ static int connect_stand_in(struct caller *caller, unsigned port)
 	if (decision.allowed)
 		return connect_to_name(caller, host, port);
 	lp_report_add(&gate->report, REFUSAL_HOST, host, port, caller->call.tid,
-		decision.rule ? decision.rule->reason ? decision.rule->reason : "denied" : NULL);
+		decision.rule
+			? decision.rule->reason ? decision.rule->reason : "host is on the deny list"
+			: NULL);
 	return -EACCES;
 }
 

@@ -220,7 +220,8 @@ static void hear_proxy(struct lp_gate *gate)
 			return;
 		if (packet.kind == LP_PACKET_DENIED)
 			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, packet.port,
-				(pid_t)packet.id, packet.reason);
+				(pid_t)packet.id,
+				strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason : NULL);
 	}
 }
 

@@ -71,13 +71,17 @@ static int connect_abstract(struct caller *caller)
 static int connect_datagram(const struct caller *caller)
 {
 	struct lp_address address;
+	const char *host;
 	unsigned port;
 
 	if (caller->address.any.sa_family == AF_UNSPEC)
 		return 0;
 	if (!lp_caller_ip(caller, &address, &port))
 		return -EINVAL;
-	return port == DNS_PORT ? 0 : -ENETUNREACH;
+	/* with an answer for an address of a name, getaddrinfo(3) would look at the socket's own */
+	return port == DNS_PORT && !lp_names_find(&caller->gate->names, &address, &host)
+		       ? 0
+		       : -ENETUNREACH;
 }
 
 int lp_connect_unix(struct caller *caller)

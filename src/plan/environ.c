@@ -56,6 +56,8 @@ static const struct {
 	{"CLOUDSDK_PROXY_USERNAME", NULL, false},
 	{"CLOUDSDK_PROXY_PASSWORD", NULL, false},
 	{"NODE_USE_ENV_PROXY", "1", false},
+	/* look-ups by TCP: c-ares does not take what stands for a UDP socket */
+	{"RES_OPTIONS", "use-vc", false},
 	{"SANDBOX_RUNTIME", "1", false},
 };
 

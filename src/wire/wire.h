@@ -30,6 +30,9 @@ enum lp_packet_kind {
 	LP_PACKET_ADDRESSES, /* error (0, or a positive errno), count, addresses */
 };
 
+/* The reason of a denial that no rule spoke about: a rule can allow it. */
+#define LP_REASON_UNLISTED "host is not on the allow list"
+
 #define LP_PACKET_ADDRESSES_MAX 16
 
 /* One SOCK_SEQPACKET packet. Every end is landpen; what is in host may still be hostile text. */

@@ -212,6 +212,7 @@ static void test_proxy_environment(void **state)
 	assert_true(lp_strv_has(&plan->environment, "no_proxy=localhost,127.0.0.1,::1"));
 	assert_true(lp_strv_has(&plan->environment, "CLOUDSDK_PROXY_PORT=4711"));
 	assert_true(lp_strv_has(&plan->environment, "NODE_USE_ENV_PROXY=1"));
+	assert_true(lp_strv_has(&plan->environment, "RES_OPTIONS=use-vc"));
 	assert_true(lp_strv_has(&plan->environment, "SANDBOX_RUNTIME=1"));
 	lp_strv_foreach (item, &plan->environment) {
 		assert_null(strstr(item, "proxy:1"));
