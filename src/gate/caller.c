@@ -55,12 +55,34 @@ static int option(int fd, int name)
 
 static int fetch(const struct caller *caller)
 {
-	lp_autoclose int pidfd = -1;
+	struct lp_gate *gate = caller->gate;
+	pid_t tid = caller->call.tid;
+	size_t place = (size_t)tid % LP_ARRAY_SIZE(gate->callers);
+	int fd;
 
-	if (caller->gate->plan->filter & LP_FILTER_SOCKETS)
+	if (gate->plan->filter & LP_FILTER_SOCKETS)
 		return lp_copies_fetch(caller);
-	pidfd = open_pidfd(caller->call.tid);
-	return pidfd < 0 ? pidfd : lp_pidfd_getfd(pidfd, (int)caller->call.args[0]);
+	if (gate->callers[place].tid == tid) {
+		fd = lp_pidfd_getfd(gate->callers[place].pidfd, (int)caller->call.args[0]);
+		if (fd != -ESRCH)
+			return fd; /* else it has ended, and this is another one */
+	}
+	if (gate->callers[place].tid)
+		close(gate->callers[place].pidfd);
+	gate->callers[place].tid = 0;
+	fd = open_pidfd(tid);
+	if (fd < 0)
+		return fd;
+	gate->callers[place].tid = tid;
+	gate->callers[place].pidfd = fd;
+	return lp_pidfd_getfd(fd, (int)caller->call.args[0]);
+}
+
+void lp_callers_forget(struct lp_gate *gate)
+{
+	for (size_t i = 0; i < LP_ARRAY_SIZE(gate->callers); i++)
+		if (gate->callers[i].tid)
+			close(gate->callers[i].pidfd);
 }
 
 int lp_caller_socket(struct caller *caller)
@@ -72,8 +94,8 @@ int lp_caller_socket(struct caller *caller)
 	caller->domain = option(fd, SO_DOMAIN);
 	if (caller->domain < 0)
 		return -ENOTSOCK;
-	caller->type = option(fd, SO_TYPE);
-	caller->protocol = option(fd, SO_PROTOCOL);
+	if (caller->domain == AF_UNIX)
+		caller->type = option(fd, SO_TYPE);
 	caller->fd = LP_TAKE_FD(fd);
 	return 0;
 }
@@ -90,8 +112,7 @@ int lp_caller_address(struct caller *caller)
 	if (process_vm_readv(caller->call.tid, &here, 1, &there, 1, 0) != length)
 		return -EFAULT;
 	caller->length = (socklen_t)length;
-	/* else what was read may be another process's, that has the same number now */
-	return lp_notify_is_valid(caller->gate->listener, caller->call.id) ? 0 : -EINTR;
+	return 0;
 }
 
 bool lp_caller_ip(const struct caller *caller, struct lp_address *ret_address, unsigned *ret_port)

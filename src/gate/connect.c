@@ -76,9 +76,10 @@ static int connect_to_gate(struct caller *caller, struct lp_packet *packet, bool
 			.sin6_addr = {.s6_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}}};
 		length = sizeof(address.in6);
 	}
-	r = lp_connect_as(caller, &address.any, length);
 	packet->id = (uint32_t)caller->call.tid;
-	if (r == 0 || r == -EINPROGRESS || r == LP_ANSWER_LATER) {
+	/* this does not block: each connection is accepted before the next one is made */
+	r = connect(caller->fd, &address.any, length) < 0 ? -errno : 0;
+	if (r == 0 || r == -EINPROGRESS) {
 		int announced = lp_pending_announce(caller, packet, to_resolver);
 
 		if (announced < 0)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,6 @@
 #include "resolver/resolver.h"
 
 #define SOCK_TYPE_MASK 15
-#define ROUNDS         64 /* of one kind of work, before the others have their turn */
 
 int lp_gate_reserve(struct lp_gate_place *ret_place, struct lp_err *err)
 {
@@ -155,9 +153,9 @@ void lp_gate_started(struct lp_gate *gate)
 	gate->handover[1] = -1;
 }
 
-int lp_gate_fd(const struct lp_gate *gate)
+int lp_gate_watch(const struct lp_gate *gate, int fd)
 {
-	return gate->epoll;
+	return watch(gate, fd, EPOLLIN, SOURCE_OUTSIDE);
 }
 
 void lp_gate_freep(struct lp_gate **at)
@@ -172,6 +170,7 @@ void lp_gate_freep(struct lp_gate **at)
 	lp_names_clear(&gate->names);
 	lp_local_clear(&gate->local);
 	lp_copies_clear(&gate->copies);
+	lp_callers_forget(gate);
 	lp_report_clear(&gate->report);
 	lp_closep(&gate->epoll);
 	lp_closep(&gate->timer);
@@ -276,6 +275,7 @@ static int decide(struct caller *caller)
 
 	if (r == 0 && caller->call.call != SYS_listen)
 		r = lp_caller_address(caller);
+	/* else what was fetched may be another process's, that has the same number now */
 	if (r == 0 && !lp_notify_is_valid(caller->gate->listener, caller->call.id))
 		r = -EINTR;
 	if (r < 0)
@@ -316,18 +316,6 @@ static void serve_call(struct lp_gate *gate)
 		lp_notify_answer(gate->listener, caller.call.id, r);
 }
 
-static void serve_listener(struct lp_gate *gate, uint32_t events)
-{
-	struct pollfd polled = {.fd = gate->listener, .events = POLLIN};
-
-	if (events & EPOLLIN)
-		for (int i = 0; i < ROUNDS && poll(&polled, 1, 0) == 1 && polled.revents & POLLIN;
-			i++)
-			serve_call(gate);
-	else if (events & EPOLLHUP) /* nobody is left under the filter */
-		epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->listener, NULL);
-}
-
 static void take_listener(struct lp_gate *gate)
 {
 	struct lp_packet packet;
@@ -357,7 +345,10 @@ static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
 
 	switch ((enum source)event->data.u64) {
 	case SOURCE_LISTENER:
-		serve_listener(gate, event->events);
+		if (event->events & EPOLLIN)
+			serve_call(gate);
+		else if (event->events & EPOLLHUP) /* nobody is left under the filter */
+			epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->listener, NULL);
 		break;
 	case SOURCE_TCP:
 		lp_pending_accept(gate);
@@ -383,13 +374,19 @@ static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
 	}
 }
 
-void lp_gate_serve(struct lp_gate *gate)
+bool lp_gate_serve(struct lp_gate *gate)
 {
 	struct epoll_event events[16];
-	int count = epoll_wait(gate->epoll, events, LP_ARRAY_SIZE(events), 0);
+	int count = epoll_wait(gate->epoll, events, LP_ARRAY_SIZE(events), -1);
+	bool outside = false;
 
-	for (int i = 0; i < count; i++)
-		serve_one(gate, &events[i]);
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u64 == SOURCE_OUTSIDE)
+			outside = true;
+		else
+			serve_one(gate, &events[i]);
+	}
+	return outside;
 }
 
 int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str)

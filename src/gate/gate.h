@@ -47,9 +47,13 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 int lp_gate_socket(const struct lp_gate *gate);
 void lp_gate_started(struct lp_gate *gate);
 
-/* Becomes readable when the gate has something to do; lp_gate_serve does it and never blocks. */
-int lp_gate_fd(const struct lp_gate *gate);
-void lp_gate_serve(struct lp_gate *gate);
+/* Also waits for a descriptor of the supervisor's, which stays the supervisor's. 0 or -errno. */
+int lp_gate_watch(const struct lp_gate *gate, int fd);
+/*
+ * Waits until there is something to do, and does what is the gate's. Whether one of the descriptors
+ * of lp_gate_watch is ready.
+ */
+bool lp_gate_serve(struct lp_gate *gate);
 
 /* The refusals so far, each once, and what would allow it: lines for stderr. 0 or -ENOMEM. */
 int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str);

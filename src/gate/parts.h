@@ -87,17 +87,21 @@ union address {
 struct caller {
 	struct lp_gate *gate;
 	struct lp_notification call;
-	int fd;                     /* a copy of the call's descriptor, or -1 */
-	int file;                   /* what a unix socket is connected to (O_PATH), or -1 */
-	int domain, type, protocol; /* of the socket */
+	int fd;           /* a copy of the call's descriptor, or -1 */
+	int file;         /* what a unix socket is connected to (O_PATH), or -1 */
+	int domain, type; /* of the socket */
 	union address address;
 	socklen_t length;
 };
 
-/* Copies the descriptor in argument 0 and looks at what it is. 0 or the error of the call. */
+/*
+ * Copies the descriptor in argument 0 and looks at what it is; copies the address that arguments 1
+ * and 2 tell, once. 0 or the error of the call. What was copied is the caller's only if the
+ * notification is valid afterwards.
+ */
 int lp_caller_socket(struct caller *caller);
-/* Copies the address that arguments 1 and 2 tell, once. 0 or the error of the call. */
 int lp_caller_address(struct caller *caller);
+void lp_callers_forget(struct lp_gate *gate);
 /* The address as 16 bytes, and its port; false if it is no IP address or too short. */
 bool lp_caller_ip(const struct caller *caller, struct lp_address *ret_address, unsigned *ret_port);
 /* 0.0.0.0 or :: */
@@ -213,11 +217,16 @@ struct lp_gate {
 	struct local local;
 	struct copies copies;
 	struct report report;
+	struct {
+		pid_t tid;
+		int pidfd;
+	} callers[4]; /* who called last: a pidfd never leads to another thread */
 };
 
 /* Takes what the resolver has told about names. */
 void lp_gate_hear_names(struct lp_gate *gate);
 enum source {
+	SOURCE_OUTSIDE = 0, /* the supervisor's own */
 	SOURCE_LISTENER = 1,
 	SOURCE_TCP,
 	SOURCE_HANDOVER,

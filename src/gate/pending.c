@@ -58,7 +58,8 @@ static struct arrival *take_arrival(
 /* Accepts what is there; strangers are closed at once. */
 void lp_pending_accept(struct lp_gate *gate)
 {
-	for (int i = 0; i < ROUNDS; i++) {
+	/* without an arrival there can only be strangers: the next event is soon enough for more */
+	for (int i = 0; i < ROUNDS && (!i || gate->arrivals); i++) {
 		union address address;
 		socklen_t length = sizeof(address.storage);
 		lp_autoclose int fd = accept4(

@@ -135,6 +135,10 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 	if (supervisor->watch.command < 0)
 		return lp_fail(err, errno, "fork: %m");
 	lp_gate_started(supervisor->gate);
+	if (lp_gate_watch(supervisor->gate, supervisor->signals) < 0 ||
+		lp_gate_watch(supervisor->gate, run->inner_control) < 0 ||
+		(native && lp_gate_watch(supervisor->gate, run->inner_socket) < 0))
+		return lp_fail(err, errno, "epoll: %m");
 	lp_closep(&run->error_pipe);
 	if (!native)
 		lp_closep(&run->inner_socket);
@@ -203,24 +207,23 @@ static void loop(struct supervisor *supervisor)
 	struct run *run = supervisor->run;
 
 	for (;;) {
-		struct pollfd polled[] = {{.fd = lp_gate_fd(supervisor->gate), .events = POLLIN},
-			{.fd = supervisor->signals, .events = POLLIN},
+		struct pollfd polled[] = {{.fd = supervisor->signals, .events = POLLIN},
 			{.fd = supervisor->watch.socket, .events = POLLIN},
 			{.fd = run->inner_control, .events = POLLIN}};
 		struct signalfd_siginfo info;
 
-		if (poll(polled, LP_ARRAY_SIZE(polled), -1) < 0 && errno != EINTR)
+		if (!lp_gate_serve(supervisor->gate))
+			continue;
+		if (poll(polled, LP_ARRAY_SIZE(polled), 0) < 0 && errno != EINTR)
 			return;
-		if (polled[0].revents)
-			lp_gate_serve(supervisor->gate);
-		if (polled[1].revents && read(supervisor->signals, &info, sizeof(info)) > 0 &&
+		if (polled[0].revents && read(supervisor->signals, &info, sizeof(info)) > 0 &&
 			lp_watch_reap(&supervisor->watch))
 			return;
-		if (polled[2].revents && !lp_watch_obey(&supervisor->watch)) {
+		if (polled[1].revents && !lp_watch_obey(&supervisor->watch)) {
 			kill_everybody();
 			return;
 		}
-		if (polled[3].revents)
+		if (polled[2].revents)
 			hear_front(supervisor);
 	}
 }
