@@ -93,9 +93,8 @@ ssize_t lp_side_fill(struct lp_side *side, struct lp_buffer *buffer, size_t limi
 	if (!side->readable || !room)
 		return -EAGAIN;
 	/* little at first: most heads are short */
-	if (room > BUFFER_FIRST && buffer->len < BUFFER_FIRST && buffer->size <= BUFFER_FIRST &&
-		limit == LP_HTTP_HEAD_MAX)
-		room = BUFFER_FIRST - buffer->len;
+	if (!buffer->size && room > BUFFER_FIRST)
+		room = BUFFER_FIRST;
 	r = make_room(buffer, room);
 	if (r < 0)
 		return r;

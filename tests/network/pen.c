@@ -143,15 +143,27 @@ int pen_stop(struct pen *pen)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-int tcp_listen(unsigned *ret_port)
+int tcp_listen_at(unsigned port)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
+	const int one = 1;
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	MUST(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-	MUST(listen(fd, 4096) == 0 && getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+	MUST(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0);
+	MUST(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	MUST(listen(fd, 4096) == 0);
+	return fd;
+}
+
+int tcp_listen(unsigned *ret_port)
+{
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+	int fd = tcp_listen_at(0);
+
+	MUST(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
 	*ret_port = ntohs(address.sin_port);
 	return fd;
 }

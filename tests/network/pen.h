@@ -25,6 +25,7 @@ bool pen_denied(struct pen *pen, struct lp_packet *ret_packet);
 
 /* A listening socket on 127.0.0.1. */
 int tcp_listen(unsigned *ret_port);
+int tcp_listen_at(unsigned port);
 int tcp_accept(int listener);
 int tcp_connect(unsigned port);
 

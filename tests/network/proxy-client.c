@@ -16,6 +16,7 @@
 #include "pen.h"
 
 static struct pen pen;
+static struct lp_policy *policy;
 static int server; /* listens */
 static unsigned port, closed_port;
 
@@ -619,12 +620,12 @@ static void test_sniff(void **state)
 
 static void test_upstream(void **state)
 {
-	struct lp_policy *policy LP_CLEANUP(lp_policy_freep) = pen_policy(port);
+	struct lp_policy *beyond LP_CLEANUP(lp_policy_freep) = pen_policy(port);
 	lp_autoclose int client = -1, plain = -1, upstream = -1, refused = -1;
 	struct pen other;
 
 	(void)state;
-	pen_start(&other, policy);
+	pen_start(&other, beyond);
 	client = pen_client(&other, LP_PACKET_EXPLICIT, "127.0.0.1", 3128);
 	/* resolved there: no guard, and no look-up */
 	say(client, "CONNECT loop.test:443 HTTP/1.1\r\n\r\n");
@@ -652,8 +653,6 @@ static void test_upstream(void **state)
 
 static int set_up(void **state)
 {
-	static struct lp_policy *policy;
-
 	(void)state;
 	server = tcp_listen(&port);
 	close(tcp_listen(&closed_port));
@@ -664,11 +663,14 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	int r = pen_stop(&pen);
+
 	(void)state;
-	return pen_stop(&pen);
+	lp_policy_freep(&policy);
+	return r;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
@@ -688,6 +690,9 @@ int main(void)
 		cmocka_unit_test(test_upstream),
 	};
 
+	/* one of them, by name */
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("proxy", tests, set_up, tear_down);
 }

@@ -1,0 +1,322 @@
+/*
+ * The proxy under load and in trouble: many idle connections, peers that do not read, clients that
+ * do not write, a resolver that is silent or gone, a gate that ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pen.h"
+
+#define IDLE_COUNT 10000
+
+static int server; /* listens */
+static unsigned port;
+static struct lp_policy *policy;
+
+static double now(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+/* Whether bytes make the round trip. */
+static void assert_alive(struct pen *pen)
+{
+	lp_autoclose int client = pen_client(pen, LP_PACKET_NAMED, "ok.test", port);
+	lp_autoclose int upstream = tcp_accept(server);
+
+	assert_true(upstream >= 0);
+	say(client, "ping");
+	assert_string_equal(hear(upstream, "ping"), "ping");
+	say(upstream, "pong");
+	assert_string_equal(hear(client, "pong"), "pong");
+}
+
+static void test_idle(void **state)
+{
+	static int clients[IDLE_COUNT], upstreams[IDLE_COUNT];
+	struct rlimit limit;
+	size_t count = IDLE_COUNT;
+	unsigned long before, after;
+	struct pen pen;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < 4 * IDLE_COUNT + 256)
+		count = (size_t)(limit.rlim_cur - 256) / 4;
+	pen_start(&pen, policy);
+	assert_alive(&pen);
+	before = memory_of(pen.proxy, "VmRSS");
+	print_message("# idle: VmRSS %lu kB, RssAnon %lu kB\n", before,
+		memory_of(pen.proxy, "RssAnon"));
+	for (size_t i = 0; i < count; i++) {
+		clients[i] = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
+		upstreams[i] = tcp_accept(server);
+		assert_true(upstreams[i] >= 0);
+		/* used once, so that pipes were needed */
+		say(clients[i], "x");
+		assert_string_equal(hear(upstreams[i], "x"), "x");
+	}
+	after = memory_of(pen.proxy, "VmRSS");
+	print_message("# %zu idle connections: %.0f bytes each\n", count,
+		(double)(after - before) * 1024 / (double)count);
+	assert_true((after - before) * 1024 < count * 400 + 65536);
+	assert_alive(&pen);
+	say(clients[count / 2], "still");
+	assert_string_equal(hear(upstreams[count / 2], "still"), "still");
+	for (size_t i = 0; i < count; i++) {
+		close(clients[i]);
+		close(upstreams[i]);
+	}
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+}
+
+/* Writes until nothing has gone through for a while; the bytes written. */
+static size_t fill(int fd)
+{
+	static char bytes[65536];
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	size_t sum = 0;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (poll(&wait, 1, 500) == 1) {
+		ssize_t n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+
+		assert_true(n > 0 || errno == EAGAIN);
+		sum += n > 0 ? (size_t)n : 0;
+		assert_true(sum < 256U << 20);
+	}
+	return sum;
+}
+
+static size_t drain(int fd, size_t sum, unsigned pause)
+{
+	static char bytes[65536];
+	size_t left = sum;
+
+	while (left) {
+		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+
+		if (n <= 0)
+			break;
+		left -= (size_t)n;
+		usleep(pause);
+	}
+	return left;
+}
+
+static void test_backpressure(void **state)
+{
+	struct pen pen;
+
+	(void)state;
+	pen_start(&pen, policy);
+	for (int i = 0; i < 8; i++) {
+		int ends[2];
+		size_t sum;
+
+		ends[0] = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
+		ends[1] = tcp_accept(server);
+		assert_true(ends[1] >= 0);
+		sum = fill(ends[i % 2]);
+		assert_true(sum > 65536);
+		assert_alive(&pen);
+		/* the other way is open */
+		say(ends[!(i % 2)], "other way");
+		assert_string_equal(hear(ends[i % 2], "way"), "other way");
+		if (i < 4) {
+			shutdown(ends[i % 2], SHUT_WR);
+			assert_int_equal(drain(ends[!(i % 2)], sum, i < 2 ? 200 : 0), 0);
+			assert_int_equal(hear_end(ends[!(i % 2)], 2000), 0);
+		}
+		close(ends[0]);
+		close(ends[1]);
+	}
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+}
+
+/* An answer that the client reads slowly or not at all holds 64 KiB, and nobody else. */
+static void test_unread_answer(void **state)
+{
+	static char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
+	struct pen pen;
+	char request[128];
+	unsigned long before;
+
+	(void)state;
+	pen_start(&pen, policy);
+	assert_alive(&pen);
+	before = memory_of(pen.proxy, "RssAnon");
+	for (int i = 0; i < 4; i++) {
+		lp_autoclose int client = pen_client(&pen, LP_PACKET_EXPLICIT, "127.0.0.1", 3128);
+		lp_autoclose int upstream = -1;
+		size_t sum;
+
+		snprintf(request, sizeof(request), "GET http://ok.test:%u/ HTTP/1.1\r\n\r\n", port);
+		say(client, request);
+		upstream = tcp_accept(server);
+		hear(upstream, "\r\n\r\n");
+		say(upstream, head);
+		sum = fill(upstream);
+		assert_true(memory_of(pen.proxy, "RssAnon") - before < 1024);
+		assert_alive(&pen);
+		assert_non_null(strstr(hear(client, "\r\n\r\n"), "1000000000"));
+		/* hear() may have taken some of the body */
+		drain(client, sum - (256U << 10), 100);
+	}
+	assert_int_equal(pen_stop(&pen), 0);
+}
+
+static void assert_ends_after(int fd, double start, double least, double most)
+{
+	assert_true(hear_end(fd, (int)(most * 1000)) != EAGAIN);
+	if (now() - start < least || now() - start > most)
+		fail_msg("it ended after %.2f s", now() - start);
+}
+
+static void test_slow_clients(void **state)
+{
+	double start = now();
+	int silent, slow, tls, socks;
+	struct pen pen;
+
+	(void)state;
+	pen_start(&pen, policy);
+	silent = pen_client(&pen, LP_PACKET_EXPLICIT, "127.0.0.1", 3128);
+	slow = pen_client(&pen, LP_PACKET_EXPLICIT, "127.0.0.1", 3128);
+	socks = pen_client(&pen, LP_PACKET_EXPLICIT, "127.0.0.1", 3128);
+	tls = pen_client(&pen, LP_PACKET_SNIFF, "203.0.113.1", 443);
+	say(slow, "GET http://ok.test/ HTTP/1.1\r\nA: ");
+	say(tls, "\x16\x03");
+	say(socks, "\5");
+	assert_ends_after(tls, start, 2.9, 4);
+	assert_ends_after(silent, start, 9.9, 11);
+	while (now() - start < 28) {
+		say(slow, "a");
+		usleep(200000);
+	}
+	assert_ends_after(socks, start, 29.9, 31);
+	assert_ends_after(slow, start, 29.9, 31.5);
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+	close(silent);
+	close(slow);
+	close(tls);
+	close(socks);
+}
+
+static void test_resolver_gone(void **state)
+{
+	struct pen pen;
+	int connect, named, late;
+
+	(void)state;
+	pen_start(&pen, policy);
+	connect = pen_client(&pen, LP_PACKET_EXPLICIT, "127.0.0.1", 3128);
+	named = pen_client(&pen, LP_PACKET_NAMED, "silent.test", 80);
+	say(connect, "CONNECT silent.test:80 HTTP/1.1\r\n\r\n");
+	assert_int_equal(hear_end(named, 300), EAGAIN);
+	/* a client that leaves while its name is looked up */
+	close(pen_client(&pen, LP_PACKET_NAMED, "silent.test", 80));
+	assert_alive(&pen);
+	shutdown(pen.resolver, SHUT_RDWR);
+	assert_int_equal(hear_end(named, 2000), ECONNRESET);
+	assert_string_equal(hear(connect, NULL), "HTTP/1.1 502 Bad Gateway\r\n\r\n");
+	late = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
+	assert_int_equal(hear_end(late, 2000), ECONNRESET);
+	close(late);
+	/* addresses need no resolver */
+	late = pen_client(&pen, LP_PACKET_NAMED, "127.0.0.1", port);
+	close(tcp_accept(server));
+	assert_int_equal(hear_end(late, 2000), 0);
+	assert_int_equal(pen_stop(&pen), 0);
+	close(connect);
+	close(named);
+	close(late);
+}
+
+/* A thousand look-ups at once: more than the resolver's socket holds. */
+static void test_many_lookups(void **state)
+{
+	static int clients[1000];
+	struct pen pen;
+
+	(void)state;
+	pen_start(&pen, policy);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(clients); i++)
+		clients[i] = pen_client(&pen, LP_PACKET_NAMED, i % 2 ? "ok.test" : "silent.test", port);
+	for (size_t i = 1; i < LP_ARRAY_SIZE(clients); i += 2) {
+		int upstream = tcp_accept(server);
+
+		assert_true(upstream >= 0);
+		close(upstream);
+	}
+	for (size_t i = 0; i < LP_ARRAY_SIZE(clients); i++)
+		close(clients[i]);
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+}
+
+static void test_gate_ends(void **state)
+{
+	struct pen pen;
+	int client, upstream;
+
+	(void)state;
+	pen_start(&pen, policy);
+	client = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
+	upstream = tcp_accept(server);
+	/* packets that mean nothing are passed over */
+	lp_packet_send(pen.gate, &(struct lp_packet){.kind = LP_PACKET_EXPLICIT}, -1);
+	lp_packet_send(pen.gate, &(struct lp_packet){.kind = LP_PACKET_QUERIES}, client);
+	assert_int_equal(send(pen.gate, "short", 5, 0), 5);
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+	assert_true(hear_end(client, 2000) != EAGAIN);
+	assert_true(hear_end(upstream, 2000) != EAGAIN);
+	close(client);
+	close(upstream);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_backpressure),
+		cmocka_unit_test(test_unread_answer),
+		cmocka_unit_test(test_slow_clients),
+		cmocka_unit_test(test_resolver_gone),
+		cmocka_unit_test(test_many_lookups),
+		cmocka_unit_test(test_gate_ends),
+	};
+
+	int r;
+
+	server = tcp_listen(&port);
+	policy = pen_policy(0);
+	/* one of them, by name */
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	r = cmocka_run_group_tests_name("proxy-load", tests, NULL, NULL);
+	lp_policy_freep(&policy);
+	return r;
+}
