@@ -123,12 +123,12 @@ as_user()
 		timeout -k 5 150 "$@" <"${INPUT:-/dev/null}")
 }
 
-# pen: the words before an agent in the pen; quiet, so that what is printed is the agent's; with
-# network, since its model is on loopback.
+# pen: the words before an agent in the pen; quiet, so that what is printed is the agent's; through
+# the gate, to its ruleset's hosts and to its model on loopback.
 pen()
 {
 	# shellcheck disable=SC2086
-	printf '%s\n' "$LANDPEN" -q --network open ${LANDPEN_AGENT_OPTIONS:-} --
+	printf '%s\n' "$LANDPEN" -q --allow-host "localhost:${PORT:-1}" ${LANDPEN_AGENT_OPTIONS:-} --
 }
 
 # start_model STEPS LOG: sets PORT and MODEL, the process.
