@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""Unix sockets and servers on loopback with real programs, inside the pen and outside; prints TAP.
+
+    sockets.py [--filter REGEX] [--backend landlock|bwrap] [--jobs N]
+
+Every denial is tried three times: bare, where it works; in the pen, where it does not, and the
+server has seen nobody; in the pen with the rule that allows it. See pens.py.
+"""
+import json
+import os
+import socket
+import subprocess
+import time
+
+from pens import NO_PROXIES, Failure, Skip, StandIn, Suite, free_port, need, until
+
+SUITE = Suite()
+test = SUITE.test
+
+SERVING = {"allowLocalBinding": True}
+
+CONNECT_UNIX = """python3 -c '
+import socket, sys
+name = sys.argv[1]
+client = socket.socket(socket.AF_UNIX)
+client.connect("\\0" + name[1:] if name[0] == "@" else name)
+client.sendall(b"AUTH EXTERNAL 30\\r\\n")
+print(client.recv(99).decode())' """
+
+
+def triple(case, server, act, words, network, options=(), denied=None):
+    """The act reaches the server bare and as network and options allow, and not by itself."""
+    case.bare(act).works("reached")
+    before = server.count
+    case.pen(act, denied or {}).fails(words)
+    if server.count != before:
+        raise Failure("the server was reached from the pen")
+    case.pen(act, network, options).works("reached")
+    if server.count == before:
+        raise Failure("the server was not reached")
+
+
+# ---- the host's sockets -------------------------------------------------------------------------
+
+
+@test("the user bus is closed, unless it is listed")
+def user_bus(case):
+    path = case.out + "/bus"
+    triple(case, StandIn(socket.AF_UNIX, path), CONNECT_UNIX + path, "PermissionError",
+           {"allowUnixSockets": [path]})
+
+
+@test("Docker's socket is closed, unless it is listed")
+def docker_socket(case):
+    need("curl")
+    path = case.out + "/docker.sock"
+    triple(case, StandIn(socket.AF_UNIX, path),
+           NO_PROXIES + f"curl -sS --unix-socket {path} http://docker/containers/json",
+           "curl: \\(7\\) .*Permission denied|curl: \\(7\\) ", {"allowUnixSockets": [path]})
+
+
+@test("a link to a socket opens nothing, and a listed folder's sockets stay what is listed")
+def linked_socket(case):
+    path = case.out + "/docker.sock"
+    triple(case, StandIn(socket.AF_UNIX, path),
+           f"rm -f link && ln -s {path} link && {CONNECT_UNIX} link", "PermissionError",
+           {"allowUnixSockets": [path]}, denied={"allowUnixSockets": [case.path("link")]})
+
+
+@test("an abstract name outside is closed, unless all sockets are open")
+def foreign_abstract(case):
+    name = f"landpen-test-{os.getpid()}-{case.backend}"
+    triple(case, StandIn(socket.AF_UNIX, "\0" + name), CONNECT_UNIX + "@" + name,
+           "PermissionError", {"allowAllUnixSockets": True})
+
+
+@test("no datagram reaches a socket outside, unless all sockets are open")
+def datagrams(case):
+    path = case.out + "/log"
+    act = f"logger -u {path} hello"
+    need("logger")
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    server.bind(path)
+    os.chmod(path, 0o666)
+    server.settimeout(0.5)
+
+    def heard():
+        try:
+            return b"hello" in server.recv(4096)
+        except TimeoutError:
+            return False
+
+    case.bare(act).works()
+    if not heard():
+        raise Failure("bare: nothing was heard")
+    case.pen(act).fails("logger: (socket .*|.*): (Operation not permitted|Permission denied)")
+    if heard():
+        raise Failure("the server heard a datagram from the pen")
+    case.pen(act, {"allowAllUnixSockets": True}).works()
+    if not heard():
+        raise Failure("allowed, and nothing was heard")
+
+
+@test("an ssh agent outside is closed, unless it is listed")
+def foreign_agent(case):
+    need("ssh-agent", "ssh-add")
+    path = case.out + "/agent"
+    case.start(f"exec ssh-agent -D -a {path}", stdout=subprocess.DEVNULL)
+    until(lambda: os.path.exists(path), "the agent")
+    act = f"SSH_AUTH_SOCK={path} ssh-add -l"
+    case.bare(act).says("The agent has no identities")
+    case.pen(act).fails("Error connecting to agent: Permission denied")
+    case.pen(act, {"allowUnixSockets": [path]}).says("The agent has no identities")
+
+
+# ---- the pen's own sockets ----------------------------------------------------------------------
+
+
+def works_alike(case, act, words, network=None):
+    case.bare(act).works(words)
+    case.fresh()
+    case.pen(act, network).works(words)
+
+
+@test("an ssh agent of the pen's own works")
+def own_agent(case):
+    need("ssh-agent", "ssh-add", "ssh-keygen")
+    works_alike(case, """eval "$(ssh-agent)" || exit
+        ssh-keygen -q -t ed25519 -N '' -f key && ssh-add key && ssh-add -l
+        status=$?; kill $SSH_AGENT_PID; exit $status""", "ED25519")
+
+
+@test("tmux works, with a server of the pen's own")
+def own_tmux(case):
+    need("tmux")
+    works_alike(case, """tmux -S "$PWD/tmux" -f /dev/null new-session -d 'echo inside >made; sleep 20' &&
+        for i in $(seq 100); do [ ! -s made ] || break; sleep 0.05; done
+        tmux -S "$PWD/tmux" list-sessions; cat made; tmux -S "$PWD/tmux" kill-server""",
+                "1 windows(.|\n)*inside")
+
+
+OWN_PAIR = """python3 -c '
+import os, socket, sys
+name = sys.argv[1].replace("@", "\\0")
+server = socket.socket(socket.AF_UNIX)
+server.bind(name)
+server.listen()
+if os.fork() == 0:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(name)
+    client.sendall(b"from the client")
+    os._exit(0)
+print(server.accept()[0].recv(99).decode())' """
+
+
+@test("a socket of the pen's own works")
+def own_socket(case):
+    works_alike(case, OWN_PAIR + "here.sock", "from the client")
+
+
+@test("an abstract name of the pen's own works")
+def own_abstract(case):
+    works_alike(case, OWN_PAIR + f"@landpen-own-{os.getpid()}-{case.backend}", "from the client")
+
+
+@test("redis works on a socket of its own")
+def own_redis(case):
+    need("redis-server", "redis-cli")
+    works_alike(case, """redis-server --port 0 --unixsocket "$PWD/redis" --save '' >log 2>&1 &
+        for i in $(seq 100); do [ ! -S redis ] || break; sleep 0.05; done
+        redis-cli -s "$PWD/redis" set key value; redis-cli -s "$PWD/redis" get key; kill %1""",
+                "OK\nvalue")
+
+
+@test("postgres works on a socket of its own", backends=["landlock"])
+def own_postgres(case):
+    need("initdb", "postgres", "psql")
+    works_alike(case, """initdb --no-sync -A trust -U me -D db >log 2>&1 || { cat log; exit 1; }
+        postgres -D db -k "$PWD" -c listen_addresses= -c fsync=off >log 2>&1 &
+        for i in $(seq 200); do [ ! -S .s.PGSQL.5432 ] || break; sleep 0.05; done
+        psql -h "$PWD" -U me -Atc 'select 6*7' postgres || cat log; kill %1; wait""", "42")
+
+
+# ---- servers on loopback ------------------------------------------------------------------------
+
+HTTP_SERVERS = {
+    "python": ("python3", "python3 -m http.server {port} >log 2>&1"),
+    "node": ("node", "node -e 'require(\"http\").createServer((q, a) => a.end(\"served\\n\"))"
+                     ".listen({port})' >log 2>&1"),
+}
+
+
+def other_address():
+    """An address of this machine beside loopback, which no packet is sent to."""
+    address = os.environ.get("LAB_CLIENT_ADDR")
+    if address:
+        return address
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError as error:
+            raise Skip("this machine has no address but loopback") from error
+        return probe.getsockname()[0]
+
+
+def get(address, port):
+    """What the server says to a client outside; or the error."""
+    try:
+        with socket.create_connection((address, port), timeout=3) as client:
+            client.sendall(b"GET /index.html HTTP/1.0\r\n\r\n")
+            return client.makefile().read()
+    except OSError as error:
+        return type(error).__name__
+
+
+def serve(case, kind, network, options=()):
+    """Starts a server that asks for every address, and waits until it was reached where it runs."""
+    program, line = HTTP_SERVERS[kind]
+    need(program, "curl")
+    case.fresh()
+    case.write("index.html", "served\n")
+    port = free_port()
+    case.start(line.format(port=port) + f""" & {NO_PROXIES}
+        for i in $(seq 100); do curl -s http://127.0.0.1:{port}/ >first && break; sleep 0.05; done
+        curl -sS http://localhost:{port}/ >second 2>&1
+        echo >told; wait""", network, options)
+    until(lambda: case.read("told"), "the server")
+    for name in ("first", "second"):
+        if "served" not in (case.read(name) or ""):
+            raise Failure(f"{name}: {case.read(name)!r}; {case.read('log')!r}")
+    return port
+
+
+def check_server(case, kind):
+    address = other_address()
+    for network, options, wide in ((None, (), True), (SERVING, (), False),
+                                   ({}, ("--network", "open"), True)):
+        port = serve(case, kind, network, options)
+        answer = get("127.0.0.1", port)
+        if "served" not in answer:
+            raise Failure(f"not reachable on loopback from outside: {answer}")
+        answer = get(address, port)
+        if wide != ("served" in answer) or (not wide and answer != "ConnectionRefusedError"):
+            raise Failure(f"on {address}, with {network} {options}: {answer}")
+        for process in case.running:
+            process.terminate()
+            process.wait()
+
+
+@test("python's server in the pen is there on loopback, inside and outside, and only there")
+def serve_python(case):
+    check_server(case, "python")
+
+
+@test("node's server too")
+def serve_node(case):
+    check_server(case, "node")
+
+
+@test("a server in the pen needs allowLocalBinding")
+def serve_denied(case):
+    need("python3")
+    act = f"timeout 1 python3 -u -m http.server {free_port()}"
+    case.bare(act).says("Serving HTTP")
+    case.pen(act).fails("PermissionError").says("^landpen: refused: ")
+    case.pen(act, SERVING).says("Serving HTTP")
+
+
+@test("a server on loopback outside is refused, unless its port is listed")
+def local_ports(case):
+    need("curl")
+    server = StandIn(socket.AF_INET, ("127.0.0.1", 0))
+    for act, words in (
+            (NO_PROXIES + f"curl -sS http://127.0.0.1:{server.port}/", r"curl: \(7\)"),
+            (NO_PROXIES + f"curl -sS http://localhost:{server.port}/", r"curl: \(7\)"),
+            (f"curl -sS -f --noproxy '' http://127.0.0.1:{server.port}/", "403"),
+            (CONNECT_TCP + f"127.0.0.1 {server.port}", "PermissionError")):
+        triple(case, server, act, words, {"allowLocalPorts": [server.port]},
+               denied={**SERVING, "allowLocalPorts": [server.port ^ 1]})
+
+
+CONNECT_TCP = """python3 -c '
+import socket, sys
+client = socket.create_connection(sys.argv[1:], 3)
+client.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print(client.recv(99).decode())' """
+
+
+@test("a server outside on this machine's address is refused as a host, unless it is allowed as one")
+def machine_address(case):
+    address = other_address()
+    server = StandIn(socket.AF_INET, (address, 0))
+    triple(case, server, CONNECT_TCP + f"{address} {server.port}", "Error",
+           {"allowedDomains": [address]}, denied={"allowedDomains": ["ok.lab.test"]})
+
+
+@test("two pens do not reach each other's servers, unless the port is listed")
+def other_pen(case):
+    need("curl")
+    port = serve(case, "python", SERVING)
+    act = NO_PROXIES + f"curl -sS http://127.0.0.1:{port}/"
+    case.bare(act).works("served")
+    case.pen(act, SERVING).fails(r"curl: \(7\)")
+    case.pen(act, {"allowLocalPorts": [port]}).works("served")
+
+
+# ---- what is told -------------------------------------------------------------------------------
+
+
+def refusals(case):
+    """Acts that are refused, each of them twice, and what is said of each."""
+    local = StandIn(socket.AF_INET, ("127.0.0.1", 0))
+    bus = StandIn(socket.AF_UNIX, case.out + "/bus")
+    acts = [
+        ("host", "refused.example", 443, "curl -sS https://refused.example/"),
+        ("host", "unknown.example", 0, NO_PROXIES + "curl -sS https://unknown.example/"),
+        ("local", "127.0.0.1", local.port, CONNECT_TCP + f"127.0.0.1 {local.port}"),
+        ("socket", case.out + "/bus", 0, CONNECT_UNIX + case.out + "/bus"),
+    ]
+    text = "\n".join(f"({act})\n({act})" for _, _, _, act in acts) + "\ntrue"
+    return acts, text, (local, bus)
+
+
+@test("--report has one line of JSON for each refusal")
+def report(case):
+    need("curl")
+    acts, text, _ = refusals(case)
+    path = case.out + "/report"
+    case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["--report", path]).works()
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    found = [(line["refused"], line["target"], line["port"]) for line in lines]
+    if sorted(found) != sorted(act[:3] for act in acts):
+        raise Failure(f"reported: {lines}")
+    if os.stat(path).st_mode & 0o777 != 0o600:
+        raise Failure("the report can be read by others")
+
+
+@test("the list at the end names each refusal and its cure, and -q leaves it out")
+def list_at_end(case):
+    need("curl")
+    acts, text, servers = refusals(case)
+    said = case.pen(text, {"allowedDomains": ["ok.lab.test"]}).works()
+    for kind, target, port, _ in acts:
+        cure = {"host": "network.allowedDomains", "local": "network.allowLocalPorts",
+                "socket": "network.allowUnixSockets"}[kind]
+        said.says(f"^landpen: refused: {target}{f':{port}' if port else ''}[ ;(].*{cure}")
+    case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["-q"]).works().keeps_quiet("^landpen: refused")
+    if any(server.count for server in servers):
+        raise Failure("a server was reached")
+
+
+@test("-v tells of a refusal when it happens, else it is told at the end")
+def told_at_once(case):
+    need("curl")
+    act = NO_PROXIES + "curl -sS https://unknown.example/; echo >done; sleep 1; echo command ends >&2"
+    for options, pattern in ((["-v"], "refused: unknown.example.*command ends"),
+                             ([], "command ends.*refused: unknown.example")):
+        said = case.pen(act, {"allowedDomains": ["ok.lab.test"]}, options).works()
+        said.text = said.text.replace("\n", " ")
+        said.says(pattern)
+
+
+@test("a daemon that was left behind keeps its network, and its rules, after landpen has ended")
+def daemon_left_behind(case):
+    need("curl")
+    allowed = StandIn(socket.AF_INET, ("127.0.0.1", 0))
+    denied = StandIn(socket.AF_INET, ("127.0.0.1", 0))
+    daemon = f"""for i in $(seq 100); do [ ! -e go ] || break; sleep 0.05; done
+        {NO_PROXIES}
+        curl -sS http://127.0.0.1:{allowed.port}/ >allowed 2>&1
+        curl -sS http://127.0.0.1:{denied.port}/ >denied 2>&1
+        echo >told"""
+    case.write("daemon", daemon)
+    case.pen("setsid bash daemon </dev/null >/dev/null 2>&1 & sleep 0.1",
+             {"allowLocalPorts": [allowed.port]}).works()
+    time.sleep(0.3)  # landpen has ended
+    case.write("go", "")
+    until(lambda: case.read("told"), "the daemon")
+    if case.read("allowed") != "reached\n" or "curl: (7)" not in case.read("denied"):
+        raise Failure(f"allowed: {case.read('allowed')!r}, denied: {case.read('denied')!r}")
+    if denied.count:
+        raise Failure("a server was reached that is not allowed")
+
+
+if __name__ == "__main__":
+    SUITE.main()
