@@ -11,13 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hosts to reach, or servers of one's own: either needs the gate. */
-static bool needs_gate(const struct lp_policy *policy)
+/* Hosts to reach, servers of one's own, or single unix sockets: each needs the gate. */
+static bool needs_gate(const struct lp_load *load)
 {
+	const struct lp_policy *policy = load->policy;
+
 	for (size_t i = 0; i < policy->host_count; i++)
 		if (policy->hosts[i].allow)
 			return true;
-	return policy->local_binding || policy->local_port_count > 0;
+	return policy->local_binding || policy->local_port_count > 0 ||
+	       load->merge.sockets->rule_count > 0;
 }
 
 static void choose_network(struct lp_load *load)
@@ -35,7 +38,7 @@ static void choose_network(struct lp_load *load)
 		policy->network = LP_NETWORK_NAMES;
 		break;
 	default:
-		policy->network = needs_gate(policy) ? LP_NETWORK_NAMES : LP_NETWORK_NONE;
+		policy->network = needs_gate(load) ? LP_NETWORK_NAMES : LP_NETWORK_NONE;
 	}
 	/* in srt's own network namespace listening works whatever the key says */
 	if (policy->network == LP_NETWORK_NAMES && !load->merge.says_binding &&

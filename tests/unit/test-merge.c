@@ -271,7 +271,7 @@ static void test_which_network(void **state)
 		{"\"allowLocalBinding\":false", LP_NETWORK_NONE},
 		{"\"allowLocalPorts\":[8080]", LP_NETWORK_NAMES},
 		{"\"httpProxyPort\":3128", LP_NETWORK_NONE},
-		{"\"allowUnixSockets\":[\"/x\"]", LP_NETWORK_NONE},
+		{"\"allowUnixSockets\":[\"/x\"]", LP_NETWORK_NAMES},
 	};
 	struct fixture *fixture = *state;
 
