@@ -145,6 +145,7 @@ class Case:
             "LOGNAME": suite.account.pw_name,
         }
         self.running = []
+        self.log = open(self.dir + "/log", "wb")  # pylint: disable=consider-using-with
 
     def settings(self, network):
         path = self.dir + "/settings.json"
@@ -168,7 +169,8 @@ class Case:
     def start(self, line, network=None, options=(), **files):
         process = subprocess.Popen(
             self.command(line, network, options), cwd=self.project, env=self.environment,
-            stdin=subprocess.DEVNULL, start_new_session=True, **self.suite.identity, **files)
+            stdin=subprocess.DEVNULL, start_new_session=True,
+            **{"stdout": self.log, "stderr": self.log, **files}, **self.suite.identity)
         self.running.append(process)
         return process
 
@@ -215,6 +217,7 @@ class Case:
     def end(self):
         for process in self.running:
             end_group(process)
+        self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

@@ -9,7 +9,6 @@ server has seen nobody; in the pen with the rule that allows it. See pens.py.
 import json
 import os
 import socket
-import subprocess
 import time
 
 from pens import NO_PROXIES, Failure, Skip, StandIn, Suite, free_port, need, until
@@ -50,6 +49,13 @@ def user_bus(case):
            {"allowUnixSockets": [path]})
 
 
+@test("a listed socket is open where no host is allowed at all")
+def socket_without_hosts(case):
+    path = case.out + "/bus"
+    triple(case, StandIn(socket.AF_UNIX, path), CONNECT_UNIX + path, "PermissionError",
+           {"allowedDomains": [], "allowUnixSockets": [path]}, denied={"allowedDomains": []})
+
+
 @test("Docker's socket is closed, unless it is listed")
 def docker_socket(case):
     need("curl")
@@ -77,25 +83,27 @@ def foreign_abstract(case):
 @test("no datagram reaches a socket outside, unless all sockets are open")
 def datagrams(case):
     path = case.out + "/log"
-    act = f"logger -u {path} hello"
-    need("logger")
+    act = f"""python3 -c '
+import socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"hello", "{path}")'"""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     server.bind(path)
     os.chmod(path, 0o666)
-    server.settimeout(0.5)
+    server.settimeout(0.2)
 
     def heard():
         try:
-            return b"hello" in server.recv(4096)
+            return server.recv(4096) == b"hello"
         except TimeoutError:
             return False
 
     case.bare(act).works()
     if not heard():
         raise Failure("bare: nothing was heard")
-    case.pen(act).fails("logger: (socket .*|.*): (Operation not permitted|Permission denied)")
-    if heard():
-        raise Failure("the server heard a datagram from the pen")
+    for network in ({}, {"allowUnixSockets": [path]}):
+        case.pen(act, network).fails("PermissionError: .Errno 1. Operation not permitted")
+        if heard():
+            raise Failure("the server heard a datagram from the pen")
     case.pen(act, {"allowAllUnixSockets": True}).works()
     if not heard():
         raise Failure("allowed, and nothing was heard")
@@ -105,7 +113,7 @@ def datagrams(case):
 def foreign_agent(case):
     need("ssh-agent", "ssh-add")
     path = case.out + "/agent"
-    case.start(f"exec ssh-agent -D -a {path}", stdout=subprocess.DEVNULL)
+    case.start(f"exec ssh-agent -D -a {path}")
     until(lambda: os.path.exists(path), "the agent")
     act = f"SSH_AUTH_SOCK={path} ssh-add -l"
     case.bare(act).says("The agent has no identities")
@@ -122,7 +130,8 @@ def works_alike(case, act, words, network=None):
     case.pen(act, network).works(words)
 
 
-@test("an ssh agent of the pen's own works")
+# natively the gate cannot read the addresses of a program that forbids to be traced
+@test("an ssh agent of the pen's own works", backends=["bwrap"])
 def own_agent(case):
     need("ssh-agent", "ssh-add", "ssh-keygen")
     works_alike(case, """eval "$(ssh-agent)" || exit
@@ -168,7 +177,7 @@ def own_redis(case):
     need("redis-server", "redis-cli")
     works_alike(case, """redis-server --port 0 --unixsocket "$PWD/redis" --save '' >log 2>&1 &
         for i in $(seq 100); do [ ! -S redis ] || break; sleep 0.05; done
-        redis-cli -s "$PWD/redis" set key value; redis-cli -s "$PWD/redis" get key; kill %1""",
+        redis-cli -s "$PWD/redis" set key value; redis-cli -s "$PWD/redis" get key || cat log; kill %1; wait""",
                 "OK\nvalue")
 
 
@@ -262,7 +271,7 @@ def serve_denied(case):
     need("python3")
     act = f"timeout 1 python3 -u -m http.server {free_port()}"
     case.bare(act).says("Serving HTTP")
-    case.pen(act).fails("PermissionError").says("^landpen: refused: ")
+    case.pen(act, {"allowLocalBinding": False}).fails("PermissionError").says("^landpen: refused: ")
     case.pen(act, SERVING).says("Serving HTTP")
 
 
@@ -273,10 +282,17 @@ def local_ports(case):
     for act, words in (
             (NO_PROXIES + f"curl -sS http://127.0.0.1:{server.port}/", r"curl: \(7\)"),
             (NO_PROXIES + f"curl -sS http://localhost:{server.port}/", r"curl: \(7\)"),
-            (f"curl -sS -f --noproxy '' http://127.0.0.1:{server.port}/", "403"),
             (CONNECT_TCP + f"127.0.0.1 {server.port}", "PermissionError")):
         triple(case, server, act, words, {"allowLocalPorts": [server.port]},
                denied={**SERVING, "allowLocalPorts": [server.port ^ 1]})
+
+
+@test("nor is it reached through landpen's proxy, unless the address is an allowed host")
+def local_by_proxy(case):
+    need("curl")
+    server = StandIn(socket.AF_INET, ("127.0.0.1", 0))
+    triple(case, server, f"curl -sS -f --noproxy '' http://127.0.0.1:{server.port}/", "error: 403",
+           {"allowedDomains": [f"127.0.0.1:{server.port}"]})
 
 
 CONNECT_TCP = """python3 -c '
