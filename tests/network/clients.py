@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""Real clients through the gate, by name; prints TAP. To be run as root by ./lab.
+
+    lab clients.py [--filter REGEX] [--backend landlock|bwrap] [--jobs N]
+
+One table of clients. Each is tried with a name from the hosts file and with one that only DNS knows,
+with the proxies' variables that landpen sets and without any: bare, where it works; in a pen that
+allows another host, where it fails within 5 s in words of its own, and landpen's list names the
+host; in a pen that allows the host. See pens.py and services.py.
+"""
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import services
+from pens import HERE, NO_PROXIES, PATH, Failure, Skip, Suite, need, until
+
+NAMES = {"hosts": "ok.lab.test", "dns": "dns-only.lab.test"}
+
+
+@dataclass
+class Client:
+    """A shell line with $HOST, which says "reached" (or words) where it works; port is its server's.
+    denied is what it says otherwise: with a proxy's variables, without where the hosts file has the
+    name, and where there is none."""
+
+    name: str
+    needs: list
+    port: int
+    line: str
+    denied: tuple
+    words: str = "reached"
+    backends: tuple = ("landlock",)
+
+
+BOTH = ("landlock", "bwrap")
+
+SSH = ("ssh -F none -i key -p {ssh} -o BatchMode=yes -o StrictHostKeyChecking=no "
+       "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=4")
+
+CLIENTS = [
+    Client("curl", ["curl"], services.HTTPS, "curl -sS --cacert $CA https://$HOST:{https}/",
+           ("403", "curl: .7. ", "curl: .6. Could not resolve host"), backends=BOTH),
+    Client("curl-http", ["curl"], services.HTTP, "curl -sS -f http://$HOST:{http}/",
+           ("403", "curl: .7. ", "curl: .6. Could not resolve host")),
+    Client("wget", ["wget"], services.HTTPS,
+           "wget -q -t 1 -T 4 -O - --ca-certificate=$CA https://$HOST:{https}/",
+           ("", "", ""), backends=BOTH),
+    Client("git-https", ["git"], services.HTTPS,
+           "GIT_SSL_CAINFO=$CA git clone -q https://$HOST:{https}/git/thing.git && git -C thing log --oneline",
+           ("403", "Failed to connect", "Could not resolve host"), backends=BOTH),
+    Client("git-ssh", ["git", "ssh", "sshd"], services.SSH,
+           'GIT_SSH_COMMAND="' + SSH + '" git clone -q $USER@$HOST:$SERVICES/git/thing.git && '
+           "git -C thing log --oneline",
+           ("Permission denied", "Permission denied", "Could not resolve hostname")),
+    Client("ssh", ["ssh", "sshd"], services.SSH, SSH + " $USER@$HOST echo reached",
+           ("Permission denied", "Permission denied", "Could not resolve hostname"), backends=BOTH),
+    Client("urllib", ["python3"], services.HTTPS,
+           """SSL_CERT_FILE=$CA python3 -c '
+import urllib.request
+print(urllib.request.urlopen("https://'$HOST':{https}/", timeout=4).read().decode())'""",
+           ("403", "Permission denied", "Name or service not known")),
+    Client("requests", ["python3", "py:requests"], services.HTTPS,
+           """REQUESTS_CA_BUNDLE=$CA python3 -c '
+import requests
+print(requests.get("https://'$HOST':{https}/", timeout=4).text)'""",
+           ("403", "Permission denied", "Name or service not known")),
+    Client("node-fetch", ["node"], services.HTTPS,
+           """NODE_EXTRA_CA_CERTS=$CA node -e '
+fetch("https://'$HOST':{https}/").then((a) => a.text()).then(console.log)'""",
+           ("", "EACCES", "ENOTFOUND")),
+    Client("node-https", ["node"], services.HTTPS,
+           """NODE_EXTRA_CA_CERTS=$CA node -e '
+require("https").get("https://'$HOST':{https}/", (a) => a.pipe(process.stdout))'""",
+           ("", "EACCES", "ENOTFOUND"), backends=BOTH),
+    Client("npm", ["npm"], services.HTTPS,
+           """echo '{{}}' >package.json; npm install --cafile=$CA --cache=cache --fetch-retries=0 \\
+--no-audit --no-fund --no-update-notifier --registry=https://$HOST:{https}/npm/ lab-thing &&
+node -p 'require("lab-thing")'""", ("403", "EACCES", "ENOTFOUND")),
+    Client("pip", ["pip3"], services.HTTPS,
+           """pip3 install -q --disable-pip-version-check --no-cache-dir --retries 0 --timeout 4 \\
+--cert $CA --target=. -i https://$HOST:{https}/pip/ lab-thing && python3 lab_thing.py""",
+           ("403", "Permission denied", "Name or service not known")),
+    Client("psql", ["psql", "initdb"], services.POSTGRES,
+           "PGCONNECT_TIMEOUT=4 psql -h $HOST -p {postgres} -U lab -Atc \"select 'rea' || 'ched'\" postgres",
+           ("Permission denied", "Permission denied", "could not translate host name")),
+    Client("redis-cli", ["redis-cli", "redis-server"], services.REDIS,
+           "redis-cli -h $HOST -p {redis} ping | grep PONG",
+           ("Permission denied", "Permission denied", "Name or service not known"), "PONG"),
+    Client("java", ["java", "built:Client.class"], services.HTTP,
+           "java -XX:TieredStopAtLevel=1 -cp $BUILT Client $HOST {http}",
+           ("", "", "UnknownHostException")),
+    Client("openssl", ["openssl"], services.HTTPS,
+           "openssl s_client -brief -connect $HOST:{https} -servername $HOST -CAfile $CA "
+           "-verify_hostname $HOST -verify_return_error </dev/null",
+           ("", "", ""), "Verification: OK"),
+    Client("go", ["built:go-client"], services.HTTPS,
+           "SSL_CERT_FILE=$CA GODEBUG=netdns=cgo $BUILT/go-client https://$HOST:{https}/",
+           ("Forbidden", "permission denied", "no such host")),
+    Client("go-own", ["built:go-client"], services.HTTPS,
+           "SSL_CERT_FILE=$CA GODEBUG=netdns=go $BUILT/go-client https://$HOST:{https}/",
+           ("Forbidden", "permission denied", "no such host"), backends=BOTH),
+    Client("rust", ["built:rust-client"], services.HTTP, "$BUILT/rust-client $HOST {http}",
+           ("Permission denied", "Permission denied", "Name or service not known")),
+]
+
+SOURCES = {
+    "Client.java": ("javac", "javac -d . Client.java", """
+public class Client {
+	public static void main(String[] args) throws Exception {
+		try (var socket = new java.net.Socket(args[0], Integer.parseInt(args[1]))) {
+			socket.getOutputStream().write("GET / HTTP/1.0\\r\\n\\r\\n".getBytes());
+			socket.getInputStream().transferTo(System.out);
+		}
+	}
+}
+"""),
+    "client.go": ("go", "GO111MODULE=off GOFLAGS= GOCACHE=$PWD/cache go build -o go-client client.go", """
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+func main() {
+	answer, err := http.Get(os.Args[1])
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	io.Copy(os.Stdout, answer.Body)
+}
+"""),
+    "client.rs": ("rustc", "rustc -C linker=cc -o rust-client client.rs", """
+use std::io::{Read, Write};
+
+fn main() -> std::io::Result<()> {
+    let args: Vec<String> = std::env::args().collect();
+    let mut stream = std::net::TcpStream::connect((&args[1][..], args[2].parse().unwrap()))?;
+    stream.write_all(b"GET / HTTP/1.0\\r\\n\\r\\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    println!("{text}");
+    Ok(())
+}
+"""),
+}
+
+
+class Clients(Suite):
+    """The suite, with the programs that were built and the servers that were started for it."""
+
+    servers = None
+
+    def begin(self):
+        self.built, self.dir = self.base + "/built", self.base + "/services"
+        os.mkdir(self.built)
+        os.mkdir(self.dir)
+        self.own(self.dir)
+        self.servers = subprocess.Popen(
+            ["nsenter", "--net=" + os.environ["LAB_NETNS"], "setpriv",
+             f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups",
+             "python3", HERE + "/services.py", self.dir, *NAMES.values()],
+            stdin=subprocess.PIPE, env={"PATH": PATH, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
+        for name, (program, line, text) in SOURCES.items():
+            with open(f"{self.built}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+            if shutil.which(program, path=PATH):
+                subprocess.run(["sh", "-c", line], cwd=self.built, check=True,
+                               env={"PATH": PATH, "HOME": self.built})
+        until(lambda: os.path.exists(self.dir + "/ready") or self.servers.poll() is not None,
+              "the servers", 30)
+        if self.servers.poll() is not None:
+            with open(self.dir + "/log", encoding="utf-8") as file:
+                sys.exit("the servers do not start: " + file.read())
+
+    def finish(self):
+        if self.servers:
+            self.servers.stdin.close()
+            self.servers.wait()
+
+
+SUITE = Clients()
+
+
+def have(program):
+    kind, _, name = program.rpartition(":")
+    if kind == "built":
+        if not os.path.exists(f"{SUITE.built}/{name}"):
+            raise Skip(f"{name}: no compiler")
+    elif kind == "py":
+        if subprocess.run(["python3", "-c", "import " + name], env={"PATH": PATH}, check=False,
+                          stderr=subprocess.DEVNULL).returncode:
+            raise Skip("no python3-" + name)
+    else:
+        need(name)
+
+
+def line_of(client, host, variables):
+    ports = {name.lower(): getattr(services, name)
+             for name in ("HTTP", "HTTPS", "SSH", "POSTGRES", "REDIS")}
+    return (f"HOST={host} CA={SUITE.dir}/ca.pem SERVICES={SUITE.dir} BUILT={SUITE.built}\n"
+            + ("" if variables else NO_PROXIES) + client.line.format(**ports))
+
+
+def prepare(case):
+    case.fresh()
+    shutil.copy(SUITE.dir + "/key", case.path("key"))
+    os.chmod(case.path("key"), 0o600)
+    SUITE.own(case.path("key"))
+
+
+def try_client(case, client, kind, variables):
+    for program in client.needs:
+        have(program)
+    host = NAMES[kind]
+    line = line_of(client, host, variables)
+    words = client.denied[0] if variables else client.denied[1 if kind == "hosts" else 2]
+    prepare(case)
+    case.bare(line).works(client.words)
+    prepare(case)
+    denied = case.pen(line, {"allowedDomains": ["allowed.example"]})
+    denied.fails(words).keeps_quiet(f"^{client.words}")
+    denied.says(rf"^landpen: refused: {host}(:{client.port})? ?[(;]")
+    prepare(case)
+    case.pen(line, {"allowedDomains": [host]}).works(client.words)
+
+
+def add_client(client):
+    for variables in (True, False):
+        for kind in NAMES:
+            name = f"{client.name}-{kind}-{'variables' if variables else 'plain'}"
+            what = f"{client.name} by a name from {kind}, {'with' if variables else 'without'} the proxies' variables"
+            SUITE.add(name, what,
+                      lambda case, kind=kind, variables=variables: try_client(case, client, kind, variables),
+                      client.backends)
+
+
+for row in CLIENTS:
+    add_client(row)
+
+
+if __name__ == "__main__":
+    SUITE.main(before=SUITE.begin, after=SUITE.finish)
