@@ -44,12 +44,9 @@ int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen
 	return lp_pending_later(caller, false, address, length);
 }
 
-static int refuse(struct caller *caller, enum refusal_kind kind, const struct lp_address *address,
-	unsigned port, const struct lp_host_rule *rule)
+static int refuse(struct caller *caller, enum refusal_kind kind, const char *host, unsigned port,
+	const struct lp_host_rule *rule)
 {
-	char host[LP_HOST_SIZE];
-
-	lp_address_print(address, host);
 	lp_report_add(&caller->gate->report, kind, host, port, caller->call.tid,
 		rule ? rule->reason ? rule->reason : "host is on the deny list" : NULL);
 	return -EACCES;
@@ -119,7 +116,7 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 		return lp_connect_as(caller, &caller->address.any, caller->length);
 	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
 		return connect_to_resolver(caller);
-	return refuse(caller, REFUSAL_LOCAL, address, port, NULL);
+	return refuse(caller, REFUSAL_LOCAL, host, port, NULL);
 }
 
 static bool allows_some_name(const struct lp_policy *policy)
@@ -143,16 +140,20 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 	if (decision.allowed)
 		return connect_to_name(caller, packet.host, port);
 	if (decision.rule)
-		return refuse(caller, REFUSAL_HOST, address, port, decision.rule);
+		return refuse(caller, REFUSAL_HOST, packet.host, port, decision.rule);
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
 	if (name)
+		decision = lp_policy_may_connect(gate->policy, name, port);
+	if (decision.allowed)
 		return connect_to_name(caller, name, port);
 	if (port == DNS_PORT)
 		return connect_to_resolver(caller);
+	if (name)
+		return refuse(caller, REFUSAL_HOST, name, port, decision.rule);
 	/* what the program says first may name a host: the proxy will see */
 	if (allows_some_name(gate->policy))
 		return connect_to_gate(caller, &packet, false);
-	return refuse(caller, REFUSAL_HOST, address, port, NULL);
+	return refuse(caller, REFUSAL_HOST, packet.host, port, NULL);
 }
 
 static int connect_stand_in(struct caller *caller, unsigned port)
@@ -169,11 +170,7 @@ static int connect_stand_in(struct caller *caller, unsigned port)
 	decision = lp_policy_may_connect(gate->policy, host, port);
 	if (decision.allowed)
 		return connect_to_name(caller, host, port);
-	lp_report_add(&gate->report, REFUSAL_HOST, host, port, caller->call.tid,
-		decision.rule
-			? decision.rule->reason ? decision.rule->reason : "host is on the deny list"
-			: NULL);
-	return -EACCES;
+	return refuse(caller, REFUSAL_HOST, host, port, decision.rule);
 }
 
 int lp_connect_ip(struct caller *caller)

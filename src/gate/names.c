@@ -112,12 +112,20 @@ static void read_hosts_file(struct names *names)
 const char *lp_names_from_file(struct names *names, const struct lp_policy *policy,
 	const struct lp_address *address, unsigned port)
 {
+	const char *first = NULL;
+
 	read_hosts_file(names);
-	for (size_t i = 0; i < names->file_count; i++)
-		if (!memcmp(&names->file[i].address, address, sizeof(*address)) &&
-			lp_policy_may_connect(policy, names->file[i].host, port).allowed)
-			return names->file[i].host;
-	return NULL;
+	for (size_t i = 0; i < names->file_count; i++) {
+		const char *host = names->file[i].host;
+
+		if (memcmp(&names->file[i].address, address, sizeof(*address)) != 0)
+			continue;
+		if (lp_policy_may_connect(policy, host, port).allowed)
+			return host;
+		if (!first)
+			first = host;
+	}
+	return first;
 }
 
 void lp_names_clear(struct names *names)

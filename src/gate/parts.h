@@ -68,7 +68,7 @@ int lp_names_add(struct names *names, const struct lp_address *address, const ch
 /* Whether address is one of those that stand for names; ret_host: which name, or NULL. */
 bool lp_names_find(
 	const struct names *names, const struct lp_address *address, const char **ret_host);
-/* A name that the hosts file gives address and that the policy lets connect to port, or NULL. */
+/* A name that the hosts file gives address, if one is there one that may be connected to; or NULL. */
 const char *lp_names_from_file(struct names *names, const struct lp_policy *policy,
 	const struct lp_address *address, unsigned port);
 void lp_names_clear(struct names *names);
