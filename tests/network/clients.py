@@ -23,8 +23,8 @@ NAMES = {"hosts": "ok.lab.test", "dns": "dns-only.lab.test"}
 @dataclass
 class Client:
     """A shell line with $HOST, which says "reached" (or words) where it works; port is its server's.
-    denied is what it says otherwise: with a proxy's variables, without where the hosts file has the
-    name, and where there is none."""
+    denied is what it says otherwise: of the proxy (None: it takes none), of an address that the
+    hosts file has, of a name that does not exist."""
 
     name: str
     needs: list
@@ -42,21 +42,21 @@ SSH = ("ssh -F none -i key -p {ssh} -o BatchMode=yes -o StrictHostKeyChecking=no
 
 CLIENTS = [
     Client("curl", ["curl"], services.HTTPS, "curl -sS --cacert $CA https://$HOST:{https}/",
-           ("403", "curl: .7. ", "curl: .6. Could not resolve host"), backends=BOTH),
+           ("403", "curl: .7. Failed to connect", "curl: .6. Could not resolve host"), backends=BOTH),
     Client("curl-http", ["curl"], services.HTTP, "curl -sS -f http://$HOST:{http}/",
-           ("403", "curl: .7. ", "curl: .6. Could not resolve host")),
+           ("403", "curl: .7. Failed to connect", "curl: .6. Could not resolve host")),
     Client("wget", ["wget"], services.HTTPS,
-           "wget -q -t 1 -T 4 -O - --ca-certificate=$CA https://$HOST:{https}/",
-           ("", "", ""), backends=BOTH),
+           "wget -nv -t 1 -T 4 -O - --ca-certificate=$CA https://$HOST:{https}/",
+           ("Proxy tunneling failed: Forbidden", "Permission denied", "unable to resolve host"), backends=BOTH),
     Client("git-https", ["git"], services.HTTPS,
            "GIT_SSL_CAINFO=$CA git clone -q https://$HOST:{https}/git/thing.git && git -C thing log --oneline",
            ("403", "Failed to connect", "Could not resolve host"), backends=BOTH),
     Client("git-ssh", ["git", "ssh", "sshd"], services.SSH,
            'GIT_SSH_COMMAND="' + SSH + '" git clone -q $USER@$HOST:$SERVICES/git/thing.git && '
            "git -C thing log --oneline",
-           ("Permission denied", "Permission denied", "Could not resolve hostname")),
+           (None, "Permission denied", "Could not resolve hostname")),
     Client("ssh", ["ssh", "sshd"], services.SSH, SSH + " $USER@$HOST echo reached",
-           ("Permission denied", "Permission denied", "Could not resolve hostname"), backends=BOTH),
+           (None, "Permission denied", "Could not resolve hostname"), backends=BOTH),
     Client("urllib", ["python3"], services.HTTPS,
            """SSL_CERT_FILE=$CA python3 -c '
 import urllib.request
@@ -70,32 +70,32 @@ print(requests.get("https://'$HOST':{https}/", timeout=4).text)'""",
     Client("node-fetch", ["node"], services.HTTPS,
            """NODE_EXTRA_CA_CERTS=$CA node -e '
 fetch("https://'$HOST':{https}/").then((a) => a.text()).then(console.log)'""",
-           ("", "EACCES", "ENOTFOUND")),
+           ("403|EACCES|ENOTFOUND", "EACCES", "ENOTFOUND")),
     Client("node-https", ["node"], services.HTTPS,
            """NODE_EXTRA_CA_CERTS=$CA node -e '
 require("https").get("https://'$HOST':{https}/", (a) => a.pipe(process.stdout))'""",
-           ("", "EACCES", "ENOTFOUND"), backends=BOTH),
+           ("403|EACCES|ENOTFOUND", "EACCES", "ENOTFOUND"), backends=BOTH),
     Client("npm", ["npm"], services.HTTPS,
            """echo '{{}}' >package.json; npm install --cafile=$CA --cache=cache --fetch-retries=0 \\
 --no-audit --no-fund --no-update-notifier --registry=https://$HOST:{https}/npm/ lab-thing &&
 node -p 'require("lab-thing")'""", ("403", "EACCES", "ENOTFOUND")),
     Client("pip", ["pip3"], services.HTTPS,
-           """pip3 install -q --disable-pip-version-check --no-cache-dir --retries 0 --timeout 4 \\
+           """pip3 install --disable-pip-version-check --no-cache-dir --retries 1 --timeout 4 \\
 --cert $CA --target=. -i https://$HOST:{https}/pip/ lab-thing && python3 lab_thing.py""",
            ("403", "Permission denied", "Name or service not known")),
     Client("psql", ["psql", "initdb"], services.POSTGRES,
            "PGCONNECT_TIMEOUT=4 psql -h $HOST -p {postgres} -U lab -Atc \"select 'rea' || 'ched'\" postgres",
-           ("Permission denied", "Permission denied", "could not translate host name")),
+           (None, "Permission denied", "could not translate host name")),
     Client("redis-cli", ["redis-cli", "redis-server"], services.REDIS,
            "redis-cli -h $HOST -p {redis} ping | grep PONG",
-           ("Permission denied", "Permission denied", "Name or service not known"), "PONG"),
+           (None, "Permission denied", "Name or service not known"), "PONG"),
     Client("java", ["java", "built:Client.class"], services.HTTP,
            "java -XX:TieredStopAtLevel=1 -cp $BUILT Client $HOST {http}",
-           ("", "", "UnknownHostException")),
+           (None, "Permission denied", "UnknownHostException")),
     Client("openssl", ["openssl"], services.HTTPS,
            "openssl s_client -brief -connect $HOST:{https} -servername $HOST -CAfile $CA "
            "-verify_hostname $HOST -verify_return_error </dev/null",
-           ("", "", ""), "Verification: OK"),
+           (None, "connect:errno=13", "Name or service not known"), "Verification: OK"),
     Client("go", ["built:go-client"], services.HTTPS,
            "SSL_CERT_FILE=$CA GODEBUG=netdns=cgo $BUILT/go-client https://$HOST:{https}/",
            ("Forbidden", "permission denied", "no such host")),
@@ -103,7 +103,7 @@ node -p 'require("lab-thing")'""", ("403", "EACCES", "ENOTFOUND")),
            "SSL_CERT_FILE=$CA GODEBUG=netdns=go $BUILT/go-client https://$HOST:{https}/",
            ("Forbidden", "permission denied", "no such host"), backends=BOTH),
     Client("rust", ["built:rust-client"], services.HTTP, "$BUILT/rust-client $HOST {http}",
-           ("Permission denied", "Permission denied", "Name or service not known")),
+           (None, "Permission denied", "Name or service not known")),
 ]
 
 SOURCES = {
@@ -220,7 +220,7 @@ def try_client(case, client, kind, variables):
         have(program)
     host = NAMES[kind]
     line = line_of(client, host, variables)
-    words = client.denied[0] if variables else client.denied[1 if kind == "hosts" else 2]
+    words = variables and client.denied[0] or client.denied[1 if kind == "hosts" else 2]
     prepare(case)
     case.bare(line).works(client.words)
     prepare(case)
