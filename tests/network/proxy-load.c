@@ -112,7 +112,7 @@ static size_t drain(int fd, size_t sum, unsigned pause)
 	size_t left = sum;
 
 	while (left) {
-		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+		ssize_t n = recv(fd, bytes, left < sizeof(bytes) ? left : sizeof(bytes), 0);
 
 		if (n <= 0)
 			break;
