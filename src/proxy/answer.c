@@ -88,11 +88,12 @@ void lp_answer_denied(struct lp_proxy *proxy, struct lp_conn *conn, const struct
 	int n;
 
 	lp_report(proxy, conn->id, hand->host, hand->port,
-		!rule	 ? "host is not on the allow list"
+		!rule     ? "host is not on the allow list"
 		: *reason ? reason
 			  : "host is on the deny list");
 	if (rule)
-		n = asprintf(&body, BLOCKED "landpen: %s:%u is denied by network.deniedDomains%s%s\n",
+		n = asprintf(&body,
+			BLOCKED "landpen: %s:%u is denied by network.deniedDomains%s%s\n",
 			hand->host, hand->port, *reason ? ": " : "", reason);
 	else
 		n = asprintf(&body,

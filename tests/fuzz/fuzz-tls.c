@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(copy, data, size);
 	r = lp_tls_server_name(copy, size, name);
 	if (r == LP_PARSE_OK && name[0] &&
-		(lp_host_canonical(name, strlen(name), canonical) < 0 || strcmp(name, canonical) != 0))
+		(lp_host_canonical(name, strlen(name), canonical) < 0 ||
+			strcmp(name, canonical) != 0))
 		abort();
 	for (size_t i = 0; r == LP_PARSE_MORE && i < size; i += size / 16 + 1)
 		if (lp_tls_server_name(copy, i, name) != LP_PARSE_MORE)

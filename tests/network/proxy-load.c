@@ -70,8 +70,8 @@ static void test_idle(void **state)
 	pen_start(&pen, policy);
 	assert_alive(&pen);
 	before = memory_of(pen.proxy, "VmRSS");
-	print_message("# idle: VmRSS %lu kB, RssAnon %lu kB\n", before,
-		memory_of(pen.proxy, "RssAnon"));
+	print_message(
+		"# idle: VmRSS %lu kB, RssAnon %lu kB\n", before, memory_of(pen.proxy, "RssAnon"));
 	for (size_t i = 0; i < count; i++) {
 		clients[i] = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
 		upstreams[i] = tcp_accept(server);
@@ -269,7 +269,8 @@ static void test_many_lookups(void **state)
 	(void)state;
 	pen_start(&pen, policy);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(clients); i++)
-		clients[i] = pen_client(&pen, LP_PACKET_NAMED, i % 2 ? "ok.test" : "silent.test", port);
+		clients[i] =
+			pen_client(&pen, LP_PACKET_NAMED, i % 2 ? "ok.test" : "silent.test", port);
 	for (size_t i = 1; i < LP_ARRAY_SIZE(clients); i += 2) {
 		int upstream = tcp_accept(server);
 

@@ -47,7 +47,9 @@ static const struct {
 	{"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
 		LP_PARSE_BAD, LP_PARSE_BAD},
 	{"GET / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n", LP_PARSE_BAD, LP_PARSE_BAD},
-	{"GET / HTTP/1.1\r\nTransfer-Encoding: \x0b" "chunked\r\n\r\n", LP_PARSE_BAD, LP_PARSE_BAD},
+	{"GET / HTTP/1.1\r\nTransfer-Encoding: \x0b"
+	 "chunked\r\n\r\n",
+		LP_PARSE_BAD, LP_PARSE_BAD},
 	{"HTTP/1.1 200 OK\r\n\r\n", LP_PARSE_BAD, LP_PARSE_OK},
 	{"HTTP/1.1 200\r\n\r\n", LP_PARSE_BAD, LP_PARSE_OK},
 	{"HTTP/1.1 200 \r\n\r\n", LP_PARSE_BAD, LP_PARSE_OK},
@@ -75,8 +77,9 @@ static void test_heads(void **state)
 
 static void test_fields(void **state)
 {
-	static const char text[] = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: Keep-Alive, Upgrade\r\n"
-				   "CONNECTION: close\r\nUpgrade: h2c\r\nContent-Length: 12\r\n\r\n";
+	static const char text[] =
+		"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Keep-Alive, Upgrade\r\n"
+		"CONNECTION: close\r\nUpgrade: h2c\r\nContent-Length: 12\r\n\r\n";
 	struct lp_http_field field;
 	struct lp_http_head head;
 	size_t count = 0;
@@ -95,7 +98,7 @@ static void test_fields(void **state)
 
 static void test_longest(void **state)
 {
-	size_t size = LP_HTTP_HEAD_MAX + 100;
+	size_t size = LP_HTTP_HEAD_MAX + 100, len;
 	uint8_t *text = malloc(size);
 	struct lp_http_head head;
 
@@ -107,6 +110,12 @@ static void test_longest(void **state)
 	assert_int_equal(lp_http_request(text, size, &head), LP_PARSE_OK);
 	memcpy(text + LP_HTTP_HEAD_MAX - 4, "a\r\n\r\n", 5);
 	assert_int_equal(lp_http_request(text, size, &head), LP_PARSE_MORE);
+	len = 16;
+	for (size_t i = 0; i <= LP_HTTP_FIELDS_MAX; i++, len += 4) {
+		memcpy(text + len, "a:\r\n\r\n", 6);
+		assert_int_equal(lp_http_request(text, len + 6, &head),
+			i < LP_HTTP_FIELDS_MAX ? LP_PARSE_OK : LP_PARSE_BAD);
+	}
 	free(text);
 }
 

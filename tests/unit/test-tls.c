@@ -111,8 +111,8 @@ static void test_extensions(void **state)
 
 	(void)state;
 	/* none; GREASE around the name; the name twice; one that ends too late; a hello too long */
-	assert_int_equal(lp_tls_server_name(bytes, make_hello(extensions, 0, 99, bytes), name),
-		LP_PARSE_OK);
+	assert_int_equal(
+		lp_tls_server_name(bytes, make_hello(extensions, 0, 99, bytes), name), LP_PARSE_OK);
 	assert_string_equal(name, "");
 	put(extensions, &len, "\x0a\x0a\0\0", 4);
 	len += make_name("ok.test", 7, extensions + len);
@@ -123,8 +123,8 @@ static void test_extensions(void **state)
 	len += make_name("b.test", 6, extensions + len);
 	assert_int_equal(lp_tls_server_name(bytes, make_hello(extensions, len, 99, bytes), name),
 		LP_PARSE_BAD);
-	assert_int_equal(
-		lp_tls_server_name(bytes, make_hello((const uint8_t *)"\0\x0a\0\x9x", 5, 99, bytes), name),
+	assert_int_equal(lp_tls_server_name(bytes,
+				 make_hello((const uint8_t *)"\0\x0a\0\x9x", 5, 99, bytes), name),
 		LP_PARSE_BAD);
 	assert_int_equal(
 		lp_tls_server_name(bytes, make_hello(extensions, 20000, 16384, bytes), name),
