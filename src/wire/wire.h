@@ -104,10 +104,14 @@ int lp_dns_parse(const uint8_t *buf, size_t len, struct lp_dns_query *ret_query)
  */
 int lp_dns_frame(const uint8_t *buf, size_t len, size_t *ret_len);
 
-/* At most one record: an A record if address, else a PTR record if host. address: host order. */
+/*
+ * At most one record: an A record if address (host order), an AAAA record if there is a prefix for
+ * it too, else a PTR record if host.
+ */
 struct lp_dns_answer {
 	enum lp_dns_code code;
 	uint32_t address, ttl;
+	const uint8_t *prefix; /* 12 bytes, which the address goes behind */
 	const char *host;
 };
 
