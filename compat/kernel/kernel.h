@@ -113,6 +113,12 @@ int lp_notify_give(int listener, uint64_t id, int fd, bool close_on_exec);
 /* Puts fd in place of the caller's descriptor target; the call still waits. */
 int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_on_exec);
 
+/*
+ * Copies len bytes of another process's memory: by process_vm_readv(2), or by /proc/TID/mem where a
+ * container refuses that (Docker 20.10's default profile does). 0 or -errno.
+ */
+int lp_read_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t len);
+
 /* A pidfd of one thread (6.9), or -EINVAL. */
 int lp_pidfd_open_thread(pid_t tid);
 /* A copy of another process's descriptor, close-on-exec; -EPERM in a stock container. */

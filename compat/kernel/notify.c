@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define NR_PIDFD_OPEN  434
@@ -118,6 +120,28 @@ int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_
 		.newfd_flags = close_on_exec ? O_CLOEXEC : 0};
 
 	return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &gift));
+}
+
+static int read_proc_mem(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
+{
+	char path[64];
+	lp_autoclose int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return pread(fd, ret_bytes, len, (off_t)address) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+int lp_read_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
+{
+	struct iovec here = {ret_bytes, len}, there = {(void *)(uintptr_t)address, len};
+	ssize_t n = process_vm_readv(tid, &here, 1, &there, 1, 0);
+
+	if (n < 0 && (errno == EPERM || errno == ENOSYS))
+		return read_proc_mem(tid, address, ret_bytes, len);
+	return n == (ssize_t)len ? 0 : -EFAULT;
 }
 
 int lp_pidfd_open_thread(pid_t tid)

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "gate/parts.h"
@@ -103,13 +102,12 @@ int lp_caller_socket(struct caller *caller)
 int lp_caller_address(struct caller *caller)
 {
 	int length = (int)caller->call.args[2]; /* the kernel takes it as an int */
-	struct iovec here = {&caller->address, 0}, there = {(void *)caller->call.args[1], 0};
 
 	if (length < (int)sizeof(sa_family_t) || length > (int)sizeof(struct sockaddr_storage))
 		return -EINVAL;
-	here.iov_len = there.iov_len = (size_t)length;
 	memset(&caller->address, 0, sizeof(caller->address));
-	if (process_vm_readv(caller->call.tid, &here, 1, &there, 1, 0) != length)
+	if (lp_read_memory(
+		    caller->call.tid, caller->call.args[1], &caller->address, (size_t)length) < 0)
 		return -EFAULT;
 	caller->length = (socklen_t)length;
 	return 0;

@@ -23,9 +23,10 @@ struct hosts_entry {
 
 static bool find_index(const struct lp_address *address, uint32_t *ret_index)
 {
+	static const uint8_t prefix[] = LP_RESOLVER_PREFIX;
 	uint32_t ipv4;
 
-	if (!lp_address_is_ipv4(address))
+	if (!lp_address_is_ipv4(address) && memcmp(address->bytes, prefix, sizeof(prefix)))
 		return false;
 	memcpy(&ipv4, address->bytes + 12, sizeof(ipv4));
 	*ret_index = ntohl(ipv4) - LP_RESOLVER_FIRST;

@@ -142,6 +142,7 @@ struct lp_policy {
 	size_t range_count;
 	struct lp_upstream upstream_http, upstream_https; /* for plain HTTP; for everything else */
 	char *no_upstream;  /* hosts dialled directly: NO_PROXY's syntax */
+	bool ipv6_answers;  /* AAAA look-ups are answered too */
 	bool local_binding; /* TCP servers on the loopback addresses */
 	struct lp_port_rule *local_ports;
 	size_t local_port_count;

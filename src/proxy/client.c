@@ -34,7 +34,8 @@ static void decide_and_dial(struct lp_proxy *proxy, struct lp_conn *conn)
 		lp_answer_denied(proxy, conn, decision.rule);
 }
 
-/* ---- HTTP ------------------------------------------------------------------------------------- */
+/* ---- HTTP -------------------------------------------------------------------------------------
+ */
 
 static void start_connect(
 	struct lp_proxy *proxy, struct lp_conn *conn, const struct lp_http_head *head)
@@ -48,8 +49,8 @@ static void start_connect(
 		return;
 	}
 	if (lp_http_authority(head->target, &target) < 0 || !target.port) {
-		lp_answer_status(
-			proxy, conn, "400 Bad Request", "CONNECT takes a host and a port: HOST:PORT\n");
+		lp_answer_status(proxy, conn, "400 Bad Request",
+			"CONNECT takes a host and a port: HOST:PORT\n");
 		return;
 	}
 	if (!take_host(proxy, conn, target.host, target.port))
@@ -82,7 +83,8 @@ static void http_step(struct lp_proxy *proxy, struct lp_conn *conn)
 	}
 }
 
-/* ---- SOCKS5 ----------------------------------------------------------------------------------- */
+/* ---- SOCKS5 -----------------------------------------------------------------------------------
+ */
 
 static enum lp_parse socks_greeting(struct lp_proxy *proxy, struct lp_conn *conn)
 {
@@ -179,7 +181,8 @@ static void socks_step(struct lp_proxy *proxy, struct lp_conn *conn)
 		lp_conn_end(proxy, conn, false);
 }
 
-/* ---- both ------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------------------------------
+ */
 
 void lp_client_step(struct lp_proxy *proxy, struct lp_conn *conn)
 {
@@ -217,8 +220,8 @@ void lp_client_connected(struct lp_proxy *proxy, struct lp_conn *conn)
 		conn->state = LP_STATE_EXCHANGE;
 		return;
 	case LP_STYLE_CONNECT:
-		if (lp_buffer_add_text(&conn->hand->out,
-			    "HTTP/1.1 200 Connection Established\r\n\r\n") < 0) {
+		if (lp_buffer_add_text(
+			    &conn->hand->out, "HTTP/1.1 200 Connection Established\r\n\r\n") < 0) {
 			lp_conn_end(proxy, conn, true);
 			return;
 		}

@@ -14,11 +14,12 @@
 
 #include "proxy/parts.h"
 
-#define DIAL_MS	   30000
+#define DIAL_MS    30000
 #define ATTEMPT_MS 3000
-#define OWN_MS	   3000
+#define OWN_MS     3000
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------------------
+ */
 
 static bool from_sockaddr(const struct sockaddr *from, struct lp_address *ret_address)
 {
@@ -73,7 +74,8 @@ static const char *guard(struct lp_proxy *proxy, struct lp_hand *hand)
 	return kept ? NULL : what;
 }
 
-/* ---- attempts --------------------------------------------------------------------------------- */
+/* ---- attempts ---------------------------------------------------------------------------------
+ */
 
 /* Starts connect(). 0, or -errno. */
 static int attempt(struct lp_proxy *proxy, struct lp_conn *conn, const struct lp_address *address,
@@ -87,7 +89,8 @@ static int attempt(struct lp_proxy *proxy, struct lp_conn *conn, const struct lp
 
 	memcpy(&in.sin_addr, address->bytes + 12, 4);
 	memcpy(&in6.sin6_addr, address->bytes, 16);
-	server->fd = socket(ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	server->fd =
+		socket(ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (server->fd < 0)
 		return -errno;
 	r = ipv4 ? connect(server->fd, (const struct sockaddr *)&in, sizeof(in))
@@ -179,8 +182,7 @@ void lp_upstream_step(struct lp_proxy *proxy, struct lp_conn *conn)
 		do {
 			n = lp_side_fill(server, &hand->server_in, LP_HTTP_HEAD_MAX);
 		} while (n > 0);
-		r = lp_http_response(
-			lp_buffer_bytes(&hand->server_in), hand->server_in.len, &head);
+		r = lp_http_response(lp_buffer_bytes(&hand->server_in), hand->server_in.len, &head);
 	}
 	if (r == LP_PARSE_MORE && n == -EAGAIN && hand->server_in.len < LP_HTTP_HEAD_MAX)
 		return;
@@ -201,7 +203,8 @@ void lp_dial_timeout(struct lp_proxy *proxy, struct lp_conn *conn)
 		lp_answer_unreachable(proxy, conn, ETIMEDOUT);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 static const char *dialled_host(const struct lp_hand *hand)
 {
@@ -248,8 +251,8 @@ void lp_dial_start(struct lp_proxy *proxy, struct lp_conn *conn)
 	struct lp_hand *hand = conn->hand;
 	struct lp_hand **bucket;
 
-	hand->upstream = lp_policy_upstream(
-		proxy->policy, hand->host, hand->style == LP_STYLE_PLAIN);
+	hand->upstream =
+		lp_policy_upstream(proxy->policy, hand->host, hand->style == LP_STYLE_PLAIN);
 	hand->dial_deadline = proxy->now + DIAL_MS;
 	hand->error = 0;
 	if (lp_host_is_address(dialled_host(hand), &hand->addresses[0])) {

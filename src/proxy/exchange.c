@@ -10,10 +10,11 @@
 
 #include "proxy/parts.h"
 
-#define HEAD_MS	   30000
+#define HEAD_MS    30000
 #define ROUNDS_MAX 32 /* before others have their turn */
 
-/* ---- the server's connection ------------------------------------------------------------------ */
+/* ---- the server's connection ------------------------------------------------------------------
+ */
 
 /* An idle server's connection on which something happens has ended, or is out of step. */
 static void check_idle_server(struct lp_conn *conn)
@@ -29,13 +30,13 @@ static void check_idle_server(struct lp_conn *conn)
 		lp_conn_close_server(conn);
 }
 
-static bool leads_there(
-	const struct lp_hand *hand, const struct lp_side *server, const struct lp_upstream *upstream)
+static bool leads_there(const struct lp_hand *hand, const struct lp_side *server,
+	const struct lp_upstream *upstream)
 {
 	if (server->fd < 0 || hand->server_upstream != upstream)
 		return false;
-	return upstream || (hand->server_port == hand->port &&
-				   !strcmp(hand->server_host, hand->host));
+	return upstream ||
+	       (hand->server_port == hand->port && !strcmp(hand->server_host, hand->host));
 }
 
 static void connect_server(struct lp_proxy *proxy, struct lp_conn *conn)
@@ -76,7 +77,8 @@ static void server_failed(struct lp_proxy *proxy, struct lp_conn *conn)
 	}
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------- */
+/* ---- bodies -----------------------------------------------------------------------------------
+ */
 
 struct pump {
 	struct lp_side *from, *to;
@@ -129,7 +131,8 @@ static int pump_run(const struct pump *pump)
 	return HAD_ITS_SHARE;
 }
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request ------------------------------------------------------------------------------
+ */
 
 static void bad_request(struct lp_proxy *proxy, struct lp_conn *conn, const char *sentence)
 {
@@ -162,8 +165,8 @@ static bool take_target(struct lp_proxy *proxy, struct lp_conn *conn,
 		return false;
 	}
 	hand->port = ret_target->port ? ret_target->port : 80;
-	if (lp_host_canonical((const char *)ret_target->host.bytes, ret_target->host.len,
-		    hand->host) == 0)
+	if (lp_host_canonical(
+		    (const char *)ret_target->host.bytes, ret_target->host.len, hand->host) == 0)
 		return true;
 	lp_answer_no_host(proxy, conn, ret_target->host);
 	return false;
@@ -188,8 +191,8 @@ static void begin(struct lp_proxy *proxy, struct lp_conn *conn, const struct lp_
 		.request = lp_http_request_body(head),
 		.keep = head->minor ? !head->close : head->keep_alive && !head->close};
 	exchange->may_repeat = is_safe(head) && exchange->request.done;
-	exchange->asks_upgrade = head->minor && head->asks_upgrade && head->upgrade.len &&
-				 exchange->request.done;
+	exchange->asks_upgrade =
+		head->minor && head->asks_upgrade && head->upgrade.len && exchange->request.done;
 	if (!take_target(proxy, conn, head, &target))
 		return;
 	decision = lp_policy_may_connect(proxy->policy, hand->host, hand->port);
@@ -272,11 +275,13 @@ static bool send_request(struct lp_proxy *proxy, struct lp_conn *conn)
 	return r != FROM_FAILED;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer -------------------------------------------------------------------------------
+ */
 
 static bool request_is_sent(const struct lp_hand *hand)
 {
-	return hand->exchange.request.done && !hand->exchange.request_ready && !hand->server_out.len;
+	return hand->exchange.request.done && !hand->exchange.request_ready &&
+	       !hand->server_out.len;
 }
 
 /* The head of an answer is there. 0; -EPROTO: it makes no sense; -ENOMEM. */
@@ -288,8 +293,8 @@ static int take_head(struct lp_conn *conn, const struct lp_http_head *head)
 	bool is_last = head->status >= 200 || head->status == 101;
 	int r = 0;
 
-	if (head->status == 101 && !(exchange->asks_upgrade && head->upgrade.len &&
-					   request_is_sent(hand)))
+	if (head->status == 101 &&
+		!(exchange->asks_upgrade && head->upgrade.len && request_is_sent(hand)))
 		return -EPROTO;
 	exchange->response = lp_http_response_body(head, exchange->to_head);
 	if (exchange->response.framing == LP_HTTP_CHUNKED && !exchange->minor)
@@ -298,8 +303,7 @@ static int take_head(struct lp_conn *conn, const struct lp_http_head *head)
 		bool is_framed = exchange->response.framing != LP_HTTP_UNTIL_CLOSE;
 
 		exchange->keep &= is_framed;
-		exchange->keep_server =
-			exchange->minor && head->minor && !head->close && is_framed;
+		exchange->keep_server = exchange->minor && head->minor && !head->close && is_framed;
 		forward.close = !exchange->keep;
 		forward.keep_alive = !exchange->minor;
 	}

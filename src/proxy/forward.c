@@ -85,8 +85,7 @@ static int add_end(struct lp_buffer *buffer, const struct lp_forward *forward)
 	return r < 0 ? r : lp_buffer_add_text(buffer, "\r\n");
 }
 
-int lp_forward_authority(
-	struct lp_buffer *buffer, const char *host, unsigned port, bool is_http)
+int lp_forward_authority(struct lp_buffer *buffer, const char *host, unsigned port, bool is_http)
 {
 	const char *format = strchr(host, ':') ? "[%s]" : "%s";
 	int r = lp_buffer_addf(buffer, format, host);

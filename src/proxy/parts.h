@@ -18,7 +18,8 @@
 
 #define LP_CHUNK 65536 /* of bytes that are read at once */
 
-/* ---- bytes that wait (buffer.c) ---------------------------------------------------------------- */
+/* ---- bytes that wait (buffer.c) ----------------------------------------------------------------
+ */
 
 /* len bytes from start. Zero is empty. */
 struct lp_buffer {
@@ -56,7 +57,8 @@ ssize_t lp_side_send(struct lp_side *side, struct lp_buffer *buffer, size_t len)
 /* 0 when the buffer is empty; -EAGAIN; -errno. */
 int lp_side_flush(struct lp_side *side, struct lp_buffer *buffer);
 
-/* ---- connections ------------------------------------------------------------------------------- */
+/* ---- connections -------------------------------------------------------------------------------
+ */
 
 enum lp_state {
 	LP_STATE_DEAD = 0,
@@ -171,7 +173,8 @@ struct lp_proxy {
 	uint8_t scratch[LP_CHUNK];
 };
 
-/* ---- conn.c ------------------------------------------------------------------------------------ */
+/* ---- conn.c ------------------------------------------------------------------------------------
+ */
 
 /* Takes fd. NULL without memory. */
 struct lp_conn *lp_conn_new(struct lp_proxy *proxy, int fd);
@@ -188,14 +191,16 @@ void lp_conn_timeout(struct lp_proxy *proxy, struct lp_conn *conn);
 /* Sends what is in hand->out, and ends. */
 void lp_conn_finish(struct lp_proxy *proxy, struct lp_conn *conn);
 
-/* ---- what clients say (client.c, sniff.c) ------------------------------------------------------ */
+/* ---- what clients say (client.c, sniff.c) ------------------------------------------------------
+ */
 
 void lp_client_step(struct lp_proxy *proxy, struct lp_conn *conn);
 void lp_client_connected(struct lp_proxy *proxy, struct lp_conn *conn);
 void lp_sniff_step(struct lp_proxy *proxy, struct lp_conn *conn);
 void lp_sniff_timeout(struct lp_proxy *proxy, struct lp_conn *conn);
 
-/* ---- what they are told (answer.c) ------------------------------------------------------------- */
+/* ---- what they are told (answer.c) -------------------------------------------------------------
+ */
 
 /* An HTTP answer of the proxy's own, with a sentence. */
 void lp_answer_status(
@@ -210,10 +215,11 @@ void lp_answer_refused(struct lp_proxy *proxy, struct lp_conn *conn, const char 
 /* error: a positive errno; ENOENT: the name is not known. */
 void lp_answer_unreachable(struct lp_proxy *proxy, struct lp_conn *conn, int error);
 void lp_answer_socks(struct lp_proxy *proxy, struct lp_conn *conn, uint8_t reply);
-void lp_report(struct lp_proxy *proxy, uint32_t id, const char *host, unsigned port,
-	const char *reason);
+void lp_report(
+	struct lp_proxy *proxy, uint32_t id, const char *host, unsigned port, const char *reason);
 
-/* ---- dial.c ------------------------------------------------------------------------------------ */
+/* ---- dial.c ------------------------------------------------------------------------------------
+ */
 
 /* Towards hand->host and hand->port; lp_client_connected() or an answer follows. */
 void lp_dial_start(struct lp_proxy *proxy, struct lp_conn *conn);
@@ -225,7 +231,8 @@ void lp_upstream_step(struct lp_proxy *proxy, struct lp_conn *conn);
 void lp_dial_answers(struct lp_proxy *proxy);
 void lp_dial_resend(struct lp_proxy *proxy);
 
-/* ---- exchange.c, forward.c --------------------------------------------------------------------- */
+/* ---- exchange.c, forward.c ---------------------------------------------------------------------
+ */
 
 void lp_exchange_step(struct lp_proxy *proxy, struct lp_conn *conn);
 
@@ -242,10 +249,10 @@ struct lp_forward {
 int lp_forward_request(const struct lp_forward *forward, struct lp_buffer *buffer);
 int lp_forward_response(const struct lp_forward *forward, struct lp_buffer *buffer);
 /* "host:port", brackets where they belong; without ":80" if is_http. */
-int lp_forward_authority(
-	struct lp_buffer *buffer, const char *host, unsigned port, bool is_http);
+int lp_forward_authority(struct lp_buffer *buffer, const char *host, unsigned port, bool is_http);
 
-/* ---- relay.c ----------------------------------------------------------------------------------- */
+/* ---- relay.c -----------------------------------------------------------------------------------
+ */
 
 /* Takes the buffers of hand, and frees it. */
 void lp_relay_start(struct lp_proxy *proxy, struct lp_conn *conn);

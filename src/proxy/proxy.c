@@ -3,7 +3,8 @@
  * steps of connections (parts.h).
  *
  * Hostile: all bytes of all connections. The gate and the resolver are landpen's own, but parse
- * hostile bytes too. Must not: read a byte before it is confined, wait for any one peer, open files.
+ * hostile bytes too. Must not: read a byte before it is confined, wait for any one peer, open
+ * files.
  */
 #include "proxy/proxy.h"
 
@@ -25,19 +26,20 @@
 #include "proxy/parts.h"
 
 #define CONNECTIONS_MAX 16384
-#define FIRST_BYTE_MS	10000
-#define SNIFF_MS	3000
-#define TICK_MS		250
-#define PACKETS_MAX	64 /* of the gate before connections have their turn */
-#define EVENTS_MAX	256
-#define FAILED		70 /* sysexits: an internal error */
+#define FIRST_BYTE_MS   10000
+#define SNIFF_MS        3000
+#define TICK_MS         250
+#define PACKETS_MAX     64 /* of the gate before connections have their turn */
+#define EVENTS_MAX      256
+#define FAILED          70 /* sysexits: an internal error */
 
 enum { GATE = 3, RESOLVER, NEXT };
 
 /* What an event is about, where it is not a connection's address. */
 enum { ABOUT_GATE, ABOUT_RESOLVER, ABOUT_LAST };
 
-/* ---- set-up ----------------------------------------------------------------------------------- */
+/* ---- set-up -----------------------------------------------------------------------------------
+ */
 
 /* 0 to 2 lead nowhere, gate and resolver to their places, the rest is closed. 0 or -errno. */
 static int arrange_descriptors(int gate, int resolver)
@@ -118,7 +120,8 @@ static int set_up(struct lp_proxy *proxy, int gate, int resolver)
 	return watch(proxy, proxy->resolver, EPOLLIN | EPOLLOUT | EPOLLET, ABOUT_RESOLVER);
 }
 
-/* ---- the gate --------------------------------------------------------------------------------- */
+/* ---- the gate ---------------------------------------------------------------------------------
+ */
 
 static void reset(int fd)
 {
@@ -193,7 +196,8 @@ static bool serve_gate(struct lp_proxy *proxy)
 	return true;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------
+ */
 
 static void note_event(struct lp_proxy *proxy, const struct epoll_event *event)
 {

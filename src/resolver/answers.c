@@ -29,8 +29,12 @@ static void answer_code(struct lp_resolver *resolver, struct lp_client *client,
 static void answer_address(struct lp_resolver *resolver, struct lp_client *client,
 	const struct lp_dns_query *query, size_t index)
 {
+	static const uint8_t prefix[] = LP_RESOLVER_PREFIX;
+
 	answer(resolver, client, query,
-		&(struct lp_dns_answer){.address = lp_names_address(index), .ttl = LP_ANSWER_TTL});
+		&(struct lp_dns_answer){.address = lp_names_address(index),
+			.ttl = LP_ANSWER_TTL,
+			.prefix = query->type == LP_DNS_AAAA ? prefix : NULL});
 }
 
 static void drop(struct lp_resolver *resolver, struct lp_request *request)
@@ -128,7 +132,8 @@ static void answer_question(
 		answer_code(resolver, client, query, LP_DNS_NXDOMAIN);
 		return;
 	}
-	if (query->type == LP_DNS_A)
+	if (query->type == LP_DNS_A ||
+		(query->type == LP_DNS_AAAA && resolver->policy->ipv6_answers))
 		look_up(resolver, client, query, host);
 	else
 		answer_code(resolver, client, query, LP_DNS_NOERROR);

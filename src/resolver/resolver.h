@@ -17,3 +17,9 @@ int lp_resolver_run(const struct lp_policy *policy, int gate, int proxy);
 /* 198.18.0.0/15 as ::ffff:198.18.0.0: addresses that stand for names (RFC 2544, never routed). */
 #define LP_RESOLVER_FIRST 0xc6120000U
 #define LP_RESOLVER_COUNT 0x20000U
+
+/* For AAAA, where that is asked for: the same behind fd6c:616e:6470:656e::/96 (RFC 4193). */
+#define LP_RESOLVER_PREFIX                                          \
+	{                                                           \
+		0xfd, 'l', 'a', 'n', 'd', 'p', 'e', 'n', 0, 0, 0, 0 \
+	}

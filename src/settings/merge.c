@@ -265,6 +265,7 @@ static void set_switches(const struct text *text)
 
 	set_switch(text, "network", "allowAllUnixSockets", &policy->unix_sockets);
 	set_switch(text, "network", "allowLocalBinding", &policy->local_binding);
+	set_switch(text, "network", "ipv6Answers", &policy->ipv6_answers);
 	set_switch(text, "process", "allowPtrace", &policy->ptrace);
 	set_switch(text, "process", "allowNamespaces", &policy->namespaces);
 	set_switch(text, "filesystem", "disabled", &policy->files_disabled);

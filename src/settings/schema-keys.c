@@ -56,6 +56,7 @@ static const struct lp_key network_keys[] = {
 	KEY("allowAllUnixSockets", BOOL, .flags = LP_KEY_WIDENS),
 	KEY("allowLocalBinding", BOOL, .flags = LP_KEY_WIDENS),
 	KEY("allowLocalPorts", INTS, .flags = LP_KEY_WIDENS, PORTS),
+	KEY("ipv6Answers", BOOL, .flags = LP_KEY_WIDENS),
 	KEY("allowMachLookup", STRINGS, .flags = LP_KEY_WIDENS, .check = lp_check_mach,
 		.kind = LP_KIND_INERT, .words = MACOS),
 	KEY("httpProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 
 #include "bwrap/bwrap.h"
 #include "confine/confine.h"
+#include "wire/wire.h"
 
 struct check {
 	const char *name;
@@ -24,7 +26,8 @@ struct check {
 /* In a child: with every right handled and no rule, a file that was readable must not be. */
 static int try_landlock(int abi)
 {
-	struct lp_plan plan = {.filter = LP_FILTER_COUNT - 1,
+	struct lp_plan plan = {.filter = LP_FILTER_INET | LP_FILTER_UNIX | LP_FILTER_PTRACE |
+					 LP_FILTER_NAMESPACES | LP_FILTER_METADATA,
 		.handled = lp_landlock_known(abi),
 		.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED}};
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -50,6 +53,44 @@ static int try_filter(int unused)
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ? 0 : 1;
 }
 
+/* In a child's child: connects under a filter that is listened to. */
+static void connect_under_gate(int socket)
+{
+	struct lp_plan plan = {.filter = LP_FILTER_GATE,
+		.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED}};
+
+	if (lp_confine_landlock(&plan, socket, NULL) == 0)
+		connect(-1, (const struct sockaddr *)"gate", 4);
+}
+
+/* In a child: a notified call's memory can be read, as the gate has to. */
+static int try_gate(int unused)
+{
+	struct lp_notification call;
+	struct lp_packet packet;
+	char text[4] = "";
+	int pair[2], listener = -1, r;
+	struct pollfd polled = {.events = POLLIN};
+
+	(void)unused;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return 1;
+	if (fork() == 0) {
+		connect_under_gate(pair[1]);
+		_exit(1);
+	}
+	close(pair[1]);
+	polled.fd = pair[0];
+	if (poll(&polled, 1, 1000) != 1 || lp_packet_receive(pair[0], &packet, &listener) != 1)
+		return 1;
+	polled.fd = listener;
+	if (poll(&polled, 1, 1000) != 1 || lp_notify_receive(listener, &call) < 0)
+		return 1;
+	r = lp_read_memory(call.tid, call.args[1], text, sizeof(text)) == 0 ? 0 : 1;
+	lp_notify_answer(listener, call.id, -EACCES);
+	return r;
+}
+
 static bool in_child(int (*function)(int), int argument)
 {
 	int status = -1;
@@ -64,7 +105,9 @@ static bool in_child(int (*function)(int), int argument)
 	return status == 0;
 }
 
-static void examine(struct lp_abilities *abilities, struct check checks[4])
+#define CHECKS 5
+
+static void examine(struct lp_abilities *abilities, struct check checks[CHECKS])
 {
 	lp_abilities_probe(abilities);
 	lp_abilities_probe_gate(abilities);
@@ -79,9 +122,17 @@ static void examine(struct lp_abilities *abilities, struct check checks[4])
 	checks[2] = (struct check){.name = "bwrap", .works = abilities->bwrap == LP_PROBE_YES};
 	snprintf(checks[2].detail, sizeof(checks[2].detail), "%s",
 		checks[2].works ? abilities->bwrap_path : abilities->bwrap_why);
-	checks[3] = (struct check){.name = "outside", .works = !lp_confine_is_inside()};
+	checks[3] = (struct check){.name = "gate", .works = in_child(try_gate, 0)};
 	snprintf(checks[3].detail, sizeof(checks[3].detail), "%s",
-		checks[3].works ? "not inside a pen"
+		!checks[3].works ? "host names cannot be held natively: no seccomp notifications, "
+				   "a listener above, or kernel.yama.ptrace_scope above 1"
+		: abilities->pidfd_getfd
+			? "host names can be held"
+			: "host names can be held; pidfd_getfd is refused here, so "
+			  "sockets are made by the gate");
+	checks[4] = (struct check){.name = "outside", .works = !lp_confine_is_inside()};
+	snprintf(checks[4].detail, sizeof(checks[4].detail), "%s",
+		checks[4].works ? "not inside a pen"
 				: "inside a pen: a further landpen only execs");
 	if (!checks[0].works)
 		abilities->landlock_abi = 0;
@@ -128,7 +179,7 @@ static void print_json(
 int lp_tool_doctor(const struct lp_cmdline *cmdline, struct lp_err *err)
 {
 	struct lp_abilities abilities;
-	struct check checks[4];
+	struct check checks[CHECKS];
 
 	(void)err;
 	examine(&abilities, checks);

@@ -233,6 +233,11 @@ static uint8_t *put_answer(uint8_t *at, const struct lp_dns_answer *answer)
 {
 	uint8_t *length;
 
+	if (answer->address && answer->prefix) {
+		at = put_u16(put_record(at, LP_DNS_AAAA, answer->ttl), 16);
+		memcpy(at, answer->prefix, 12);
+		return put_u32(at + 12, answer->address);
+	}
 	if (answer->address) {
 		at = put_record(at, LP_DNS_A, answer->ttl);
 		return put_u32(put_u16(at, 4), answer->address);

@@ -81,7 +81,10 @@ static int step_size(struct lp_http_body *body, uint8_t c)
 	if (body->state == EXTENSION)
 		return c == '\r' ? SIZE_LF : is_text(c) ? EXTENSION : BROKEN;
 	if (digit < 0)
-		return body->line == 1 ? BROKEN : c == '\r' ? SIZE_LF : c == ';' ? EXTENSION : BROKEN;
+		return body->line == 1 ? BROKEN
+		       : c == '\r'     ? SIZE_LF
+		       : c == ';'      ? EXTENSION
+				       : BROKEN;
 	if (body->line > 15)
 		return BROKEN;
 	body->left = body->left << 4 | (unsigned)digit;

@@ -75,7 +75,8 @@ static enum lp_parse next_line(struct lp_span *rest, struct lp_span *ret_line)
 	return LP_PARSE_OK;
 }
 
-/* ---- fields ----------------------------------------------------------------------------------- */
+/* ---- fields -----------------------------------------------------------------------------------
+ */
 
 bool lp_http_list_has(struct lp_span list, struct lp_span token)
 {
@@ -163,7 +164,7 @@ static enum lp_parse parse_fields(struct lp_span *rest, struct lp_http_head *hea
 {
 	const uint8_t *first = rest->bytes;
 
-	for (;;) {
+	for (size_t count = 0; count <= LP_HTTP_FIELDS_MAX; count++) {
 		struct lp_http_field field;
 		struct lp_span line;
 		enum lp_parse r = next_line(rest, &line);
@@ -178,9 +179,11 @@ static enum lp_parse parse_fields(struct lp_span *rest, struct lp_http_head *hea
 		if (!parse_field(line, &field) || !note_field(head, &field))
 			return LP_PARSE_BAD;
 	}
+	return LP_PARSE_BAD;
 }
 
-/* ---- start lines ------------------------------------------------------------------------------ */
+/* ---- start lines ------------------------------------------------------------------------------
+ */
 
 static bool parse_version(struct lp_span text, struct lp_http_head *head)
 {
@@ -217,8 +220,8 @@ static bool parse_status_line(struct lp_span line, struct lp_http_head *head)
 		return false;
 	if (line.len > 3 && line.bytes[3] != ' ')
 		return false;
-	head->status = (line.bytes[0] - '0') * 100U + (line.bytes[1] - '0') * 10U +
-		       (line.bytes[2] - '0');
+	head->status =
+		(line.bytes[0] - '0') * 100U + (line.bytes[1] - '0') * 10U + (line.bytes[2] - '0');
 	head->reason = line.len > 4 ? (struct lp_span){line.bytes + 4, line.len - 4}
 				    : (struct lp_span){line.bytes, 0};
 	return true;
@@ -264,7 +267,8 @@ enum lp_parse lp_http_response(const uint8_t *buf, size_t len, struct lp_http_he
 	return parse_head(buf, len, parse_status_line, ret_head);
 }
 
-/* ---- targets ---------------------------------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------------------------------
+ */
 
 static int parse_port(struct lp_span text, unsigned *ret_port)
 {
@@ -292,7 +296,8 @@ int lp_http_authority(struct lp_span text, struct lp_http_target *ret_target)
 		if (text.len && text.bytes[0] != ':')
 			return -EINVAL;
 		if (text.len)
-			r = parse_port((struct lp_span){text.bytes + 1, text.len - 1}, &target.port);
+			r = parse_port(
+				(struct lp_span){text.bytes + 1, text.len - 1}, &target.port);
 	} else if (split(&text, ':', &target.host)) {
 		r = parse_port(text, &target.port);
 	} else {

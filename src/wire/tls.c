@@ -129,7 +129,8 @@ enum lp_parse lp_tls_server_name(const uint8_t *buf, size_t len, char ret_name[L
 		if (have >= 1 && message[0] != CLIENT_HELLO)
 			return LP_PARSE_BAD;
 		if (have >= 4)
-			need = 4 + ((size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3]);
+			need = 4 +
+			       ((size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3]);
 		if (need > sizeof(message))
 			return LP_PARSE_BAD;
 		if (have >= 4 && have >= need)

@@ -104,10 +104,14 @@ int lp_dns_parse(const uint8_t *buf, size_t len, struct lp_dns_query *ret_query)
  */
 int lp_dns_frame(const uint8_t *buf, size_t len, size_t *ret_len);
 
-/* At most one record: an A record if address, else a PTR record if host. address: host order. */
+/*
+ * At most one record: an A record if address (host order), an AAAA record if there is a prefix for
+ * it too, else a PTR record if host.
+ */
 struct lp_dns_answer {
 	enum lp_dns_code code;
 	uint32_t address, ttl;
+	const uint8_t *prefix; /* 12 bytes, which the address goes behind */
 	const char *host;
 };
 
@@ -146,7 +150,8 @@ bool lp_span_is(struct lp_span span, const char *text);
 
 /* ---- HTTP/1 (RFC 9112) ---------------------------------------------------------------------- */
 
-#define LP_HTTP_HEAD_MAX 65536
+#define LP_HTTP_HEAD_MAX   65536
+#define LP_HTTP_FIELDS_MAX 500
 
 enum lp_http_framing {
 	LP_HTTP_NONE = 0,
@@ -177,7 +182,8 @@ struct lp_http_field {
 /*
  * Bad is all that two readers could take differently: a line end other than CRLF, control bytes,
  * folded lines, space before a colon, more than one Content-Length or Host, Content-Length beside
- * Transfer-Encoding, any Transfer-Encoding but "chunked". More than LP_HTTP_HEAD_MAX bytes are
+ * Transfer-Encoding, any Transfer-Encoding but "chunked"; also more than LP_HTTP_FIELDS_MAX fields,
+ * since each is compared with what Connection names. More than LP_HTTP_HEAD_MAX bytes are
  * never OK; telling the client why is the caller's.
  */
 enum lp_parse lp_http_request(const uint8_t *buf, size_t len, struct lp_http_head *ret_head);

@@ -4,18 +4,20 @@
     lab clients.py [--filter REGEX] [--backend landlock|bwrap] [--jobs N]
 
 One table of clients. Each is tried with a name from the hosts file and with one that only DNS knows,
-with the proxies' variables that landpen sets and without any: bare, where it works; in a pen that
+with  the proxies' variables that landpen sets and without any: bare, where it works; in a pen that
 allows another host, where it fails within 5 s in words of its own, and landpen's list names the
 host; in a pen that allows the host. See pens.py and services.py.
 """
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import services
-from pens import HERE, NO_PROXIES, PATH, Failure, Skip, Suite, need, until
+from pens import Case, HERE, NO_PROXIES, PATH, Failure, Skip, Suite, need, until
 
 NAMES = {"hosts": "ok.lab.test", "dns": "dns-only.lab.test"}
 
@@ -156,6 +158,7 @@ class Clients(Suite):
     """The suite, with the programs that were built and the servers that were started for it."""
 
     servers = None
+    leaked = ""
 
     def begin(self):
         self.built, self.dir = self.base + "/built", self.base + "/services"
@@ -163,7 +166,7 @@ class Clients(Suite):
         os.mkdir(self.dir)
         self.own(self.dir)
         self.servers = subprocess.Popen(
-            ["nsenter", "--net=" + os.environ["LAB_NETNS"], "setpriv",
+            ["ip", "netns", "exec", os.environ["LAB_NETNS"], "setpriv",
              f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups",
              "python3", HERE + "/services.py", self.dir, *NAMES.values()],
             stdin=subprocess.PIPE, env={"PATH": PATH, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"})
@@ -178,6 +181,20 @@ class Clients(Suite):
         if self.servers.poll() is not None:
             with open(self.dir + "/log", encoding="utf-8") as file:
                 sys.exit("the servers do not start: " + file.read())
+
+        self.deny_all()
+
+    def packets(self):
+        time.sleep(0.3)  # for what is still on its way
+        with open(os.environ["LAB"] + "/packets", encoding="utf-8") as file:
+            return file.read()
+
+    def deny_all(self):
+        before = len(self.packets())
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            list(pool.map(lambda entry: entry[3].__self__.deny(entry[2]),
+                          [entry for entry in self.chosen if hasattr(entry[3], "__self__")]))
+        self.leaked = self.packets()[before:]
 
     def finish(self):
         if self.servers:
@@ -215,34 +232,56 @@ def prepare(case):
     SUITE.own(case.path("key"))
 
 
-def try_client(case, client, kind, variables):
-    for program in client.needs:
-        have(program)
-    host = NAMES[kind]
-    line = line_of(client, host, variables)
-    words = variables and client.denied[0] or client.denied[1 if kind == "hosts" else 2]
-    prepare(case)
-    case.bare(line).works(client.words)
-    prepare(case)
-    denied = case.pen(line, {"allowedDomains": ["allowed.example"]})
-    denied.fails(words).keeps_quiet(f"^{client.words}")
-    denied.says(rf"^landpen: refused: {host}(:{client.port})? ?[(;]")
-    prepare(case)
-    case.pen(line, {"allowedDomains": [host]}).works(client.words)
+class Row:
+    """A client with one kind of name, with or without variables."""
+
+    def __init__(self, client, kind, variables):
+        self.client, self.kind, self.variables = client, kind, variables
+        self.host = NAMES[kind]
+        self.name = f"{client.name}-{kind}-{'variables' if variables else 'plain'}"
+        self.what = (f"{client.name}, a name from {kind}, "
+                     f"{'with' if variables else 'without'} the proxies' variables")
+        self.denied = {}
+
+    def line(self):
+        ports = {name.lower(): getattr(services, name)
+                 for name in ("HTTP", "HTTPS", "SSH", "POSTGRES", "REDIS")}
+        return (f"HOST={self.host} CA={SUITE.dir}/ca.pem SERVICES={SUITE.dir} BUILT={SUITE.built}\n"
+                + ("" if self.variables else NO_PROXIES) + self.client.line.format(**ports))
+
+    def deny(self, backend):
+        """Tried for all rows before anything else, since nothing may be on the link then."""
+        case = Case(SUITE, backend)
+        try:
+            prepare(case)
+            self.denied[backend] = case.pen(self.line(), {"allowedDomains": ["allowed.example"]})
+        finally:
+            case.end()
+
+    def check(self, case):
+        for program in self.client.needs:
+            have(program)
+        proxy, hosts, dns = self.client.denied
+        words = self.variables and proxy or (hosts if self.kind == "hosts" else dns)
+        prepare(case)
+        case.bare(self.line()).works(self.client.words)
+        denied = self.denied[case.backend]
+        denied.fails(words).keeps_quiet(f"^{self.client.words}")
+        denied.says(rf"^landpen: refused: {self.host}(:{self.client.port})? ?[(;]")
+        prepare(case)
+        case.pen(self.line(), {"allowedDomains": [self.host]}).works(self.client.words)
 
 
-def add_client(client):
-    for variables in (True, False):
-        for kind in NAMES:
-            name = f"{client.name}-{kind}-{'variables' if variables else 'plain'}"
-            what = f"{client.name} by a name from {kind}, {'with' if variables else 'without'} the proxies' variables"
-            SUITE.add(name, what,
-                      lambda case, kind=kind, variables=variables: try_client(case, client, kind, variables),
-                      client.backends)
+ROWS = [Row(client, kind, variables)
+        for client in CLIENTS for variables in (True, False) for kind in NAMES]
+for row in ROWS:
+    SUITE.add(row.name, row.what, row.check, row.client.backends)
 
 
-for row in CLIENTS:
-    add_client(row)
+@SUITE.test("nothing is on the link while all of them are denied", backends=["landlock"])
+def nothing_leaves(_case):
+    if SUITE.leaked:
+        raise Failure("on the link:\n" + SUITE.leaked)
 
 
 if __name__ == "__main__":

@@ -302,7 +302,8 @@ class Suite:
         parser.add_argument("--backend", choices=["landlock", "bwrap"])
         parser.add_argument("--jobs", type=int, default=jobs)
         args = parser.parse_args()
-        chosen = [entry for entry in self.tests if re.search(args.filter, entry[0])
+        self.jobs = args.jobs
+        self.chosen = chosen = [entry for entry in self.tests if re.search(args.filter, entry[0])
                   and args.backend in (None, entry[2])]
         print(f"TAP version 13\n1..{len(chosen)}", flush=True)
         count = {"ok": 0, "not ok": 0, "skip": 0}

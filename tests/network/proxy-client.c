@@ -57,7 +57,8 @@ static void assert_denied(const char *host, unsigned at, const char *reason)
 	assert_has(packet.reason, reason);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers -----------------------------------------------------------------------------------
+ */
 
 #define CONNECT_BLOCKED                                                                    \
 	"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nX-Proxy-Error: blocked-by-" \
@@ -73,8 +74,8 @@ static const struct answer {
 		"[\"other.test\"] would allow it\n",
 		"other.test", "host is not on the allow list", 443},
 	{"CONNECT BAD.test.:443 HTTP/1.1\r\n\r\n", CONNECT_BLOCKED,
-		"bad.test:443 is denied by network.deniedDomains: it is bad", "bad.test", "it is bad",
-		443},
+		"bad.test:443 is denied by network.deniedDomains: it is bad", "bad.test",
+		"it is bad", 443},
 	{"CONNECT 127.2:80 HTTP/1.1\r\n\r\n", CONNECT_BLOCKED, "127.0.0.2:80", "127.0.0.2",
 		"not on the allow list", 80},
 	{"CONNECT [::ffff:127.0.0.2]:80 HTTP/1.1\r\n\r\n", CONNECT_BLOCKED, "127.0.0.2:80",
@@ -84,12 +85,12 @@ static const struct answer {
 	{"CONNECT loop.test:80 HTTP/1.1\r\n\r\n",
 		"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nX-Proxy-Error: "
 		"blocked-by-sandbox-runtime\r\n\r\n",
-		"\r\n\r\nConnection to loop.test blocked: resolved to a loopback address", "loop.test",
-		"resolved to a loopback address", 80},
+		"\r\n\r\nConnection to loop.test blocked: resolved to a loopback address",
+		"loop.test", "resolved to a loopback address", 80},
 	{"GET http://metadata.test/latest HTTP/1.1\r\n\r\n", "HTTP/1.1 403 Forbidden\r\n",
 		"blocked: resolved to a link-local address", "metadata.test", "link-local", 80},
-	{"CONNECT nx.test:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NULL, NULL, NULL,
-		0},
+	{"CONNECT nx.test:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NULL, NULL,
+		NULL, 0},
 	{"CONNECT none.test:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NULL, NULL,
 		NULL, 0},
 	{"CONNECT ok.test:1 HTTP/1.1\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NULL, NULL, NULL,
@@ -123,7 +124,8 @@ static const struct answer {
 	{"garbage\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL, NULL, 0},
 	{"GET http://ok.test/ HTTP/2.0\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL, NULL, 0},
 	{"GET http://ok.test/ HTTP/1.1\n\n", "HTTP/1.1 400 ", NULL, NULL, NULL, 0},
-	{"GET http://ok.test/ HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL, NULL, 0},
+	{"GET http://ok.test/ HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL, NULL,
+		0},
 	{"GET http://ok.test/ HTTP/1.1\r\nA: b\rc\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL, NULL, 0},
 	{"GET http://ok.test/ HTTP/1.1\r\nA : b\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL, NULL, 0},
 	{"GET http://ok.test/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "HTTP/1.1 400 ", NULL, NULL,
@@ -178,7 +180,8 @@ static void test_head_too_long(void **state)
 	assert_starts(hear(client, NULL), "HTTP/1.1 431 ");
 }
 
-/* ---- CONNECT ----------------------------------------------------------------------------------- */
+/* ---- CONNECT -----------------------------------------------------------------------------------
+ */
 
 static void test_connect(void **state)
 {
@@ -198,8 +201,8 @@ static void test_connect(void **state)
 		say(client, request);
 		upstream = tcp_accept(server);
 		assert_true(upstream >= 0);
-		assert_string_equal(hear(client, "\r\n\r\n"),
-			"HTTP/1.1 200 Connection Established\r\n\r\n");
+		assert_string_equal(
+			hear(client, "\r\n\r\n"), "HTTP/1.1 200 Connection Established\r\n\r\n");
 		assert_string_equal(hear(upstream, "early"), "early");
 		say(upstream, "from the server");
 		assert_string_equal(hear(client, "server"), "from the server");
@@ -248,7 +251,8 @@ static void test_ends(void **state)
 	}
 }
 
-/* ---- plain HTTP -------------------------------------------------------------------------------- */
+/* ---- plain HTTP --------------------------------------------------------------------------------
+ */
 
 static void test_get(void **state)
 {
@@ -257,18 +261,19 @@ static void test_get(void **state)
 	char expected[512];
 
 	(void)state;
-	say(client, with_port("GET http://OK.test:%u/a?b HTTP/1.1\r\nHost: evil.test\r\nX: y\r\n"
-			      "Connection: x-hop, close-not\r\nX-Hop: 1\r\nTE: trailers\r\n"
-			      "Proxy-Authorization: Basic c2VjcmV0\r\nProxy-Connection: keep-alive\r\n"
-			      "Keep-Alive: 5\r\n\r\n"));
+	say(client,
+		with_port("GET http://OK.test:%u/a?b HTTP/1.1\r\nHost: evil.test\r\nX: y\r\n"
+			  "Connection: x-hop, close-not\r\nX-Hop: 1\r\nTE: trailers\r\n"
+			  "Proxy-Authorization: Basic c2VjcmV0\r\nProxy-Connection: keep-alive\r\n"
+			  "Keep-Alive: 5\r\n\r\n"));
 	upstream = tcp_accept(server);
-	snprintf(expected, sizeof(expected), "GET /a?b HTTP/1.1\r\nHost: ok.test:%u\r\nX: y\r\n\r\n",
-		port);
+	snprintf(expected, sizeof(expected),
+		"GET /a?b HTTP/1.1\r\nHost: ok.test:%u\r\nX: y\r\n\r\n", port);
 	assert_string_equal(hear(upstream, "\r\n\r\n"), expected);
 	say(upstream, "HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nConnection: x-hop\r\nX-Hop: 1\r\n"
 		      "Server: s\r\n\r\nhel");
-	assert_string_equal(
-		hear(client, "hel"), "HTTP/1.1 200 Fine\r\nServer: s\r\nContent-Length: 5\r\n\r\nhel");
+	assert_string_equal(hear(client, "hel"),
+		"HTTP/1.1 200 Fine\r\nServer: s\r\nContent-Length: 5\r\n\r\nhel");
 	say(upstream, "lo");
 	assert_string_equal(hear(client, "lo"), "lo");
 	/* the same connection again, two requests at once, chunks, an answer without a body */
@@ -391,7 +396,8 @@ static void test_hostile_server(void **state)
 		lp_autoclose int client = explicit_client();
 		int upstream;
 
-		say(client, with_port("POST http://ok.test:%u/ HTTP/1.1\r\nContent-Length: 0\r\n\r\n"));
+		say(client,
+			with_port("POST http://ok.test:%u/ HTTP/1.1\r\nContent-Length: 0\r\n\r\n"));
 		upstream = tcp_accept(server);
 		assert_has(hear(upstream, "\r\n\r\n"), "Content-Length: 0\r\n");
 		say(upstream, cases[i].answer);
@@ -400,7 +406,8 @@ static void test_hostile_server(void **state)
 	}
 }
 
-/* ---- SOCKS ------------------------------------------------------------------------------------- */
+/* ---- SOCKS -------------------------------------------------------------------------------------
+ */
 
 static void raw(int fd, const void *bytes, size_t len)
 {
@@ -459,8 +466,8 @@ static void test_socks(void **state)
 	for (size_t i = 0; i < 2 * LP_ARRAY_SIZE(cases); i++) {
 		__typeof__(&cases[0]) at = &cases[i / 2];
 		lp_autoclose int client = explicit_client();
-		uint8_t reply =
-			socks(client, i % 2, at->command, at->host, at->is_open ? port : closed_port);
+		uint8_t reply = socks(
+			client, i % 2, at->command, at->host, at->is_open ? port : closed_port);
 
 		if (reply != at->reply)
 			fail_msg("%s: %u", at->host, reply);
@@ -480,7 +487,8 @@ static void test_socks(void **state)
 static void test_socks_addresses(void **state)
 {
 	const uint8_t v4[] = {5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(port >> 8), (uint8_t)port};
-	const uint8_t v6[] = {5, 1, 0, 4, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 80};
+	const uint8_t v6[] = {
+		5, 1, 0, 4, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 80};
 	lp_autoclose int first = explicit_client(), second = explicit_client();
 	lp_autoclose int third = explicit_client(), fourth = explicit_client(), upstream = -1;
 
@@ -505,7 +513,8 @@ static void test_socks_addresses(void **state)
 	assert_true(hear_end(fourth, 2000) != EAGAIN);
 }
 
-/* ---- transparent ------------------------------------------------------------------------------- */
+/* ---- transparent -------------------------------------------------------------------------------
+ */
 
 static void test_named(void **state)
 {
@@ -579,12 +588,13 @@ static void test_sniff(void **state)
 		{"", NULL, "203.0.113.9", "no name", 1000, false},
 		{NULL, "GET / HTTP/1.1\r\nHost: ok.test\r\n\r\n", NULL, NULL, 0, false},
 		{NULL, "GET / HTTP/1.1\r\nHost: ok.test:%u\r\n\r\n", NULL, NULL, 0, true},
-		{NULL, "GET / HTTP/1.1\r\nHost: ok.test:1\r\n\r\n", "203.0.113.9", "no name", 0, false},
+		{NULL, "GET / HTTP/1.1\r\nHost: ok.test:1\r\n\r\n", "203.0.113.9", "no name", 0,
+			false},
 		{NULL, "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", "other.test", "allow list", 0,
 			false},
 		{NULL, "GET / HTTP/1.0\r\n\r\n", "203.0.113.9", "no name", 0, false},
-		{NULL, "GET http://x/ HTTP/1.0\r\nHost: ok.test\r\n\r\n", "203.0.113.9", "no name", 0,
-			false},
+		{NULL, "GET http://x/ HTTP/1.0\r\nHost: ok.test\r\n\r\n", "203.0.113.9", "no name",
+			0, false},
 		{NULL, "SSH-2.0-x\r\n", "203.0.113.9", "no name", 0, false},
 		{NULL, "", "203.0.113.9", "within 3 s", 0, false},
 	};
@@ -616,7 +626,8 @@ static void test_sniff(void **state)
 	}
 }
 
-/* ---- a proxy beyond ---------------------------------------------------------------------------- */
+/* ---- a proxy beyond ----------------------------------------------------------------------------
+ */
 
 static void test_upstream(void **state)
 {

@@ -21,6 +21,13 @@
 
 #define IDLE_COUNT 10000
 
+/* AddressSanitizer pads and keeps what malloc() gave */
+#ifdef __SANITIZE_ADDRESS__
+#define IDLE_BYTES 4000
+#else
+#define IDLE_BYTES 400
+#endif
+
 static int server; /* listens */
 static unsigned port;
 static struct lp_policy *policy;
@@ -63,8 +70,8 @@ static void test_idle(void **state)
 	pen_start(&pen, policy);
 	assert_alive(&pen);
 	before = memory_of(pen.proxy, "VmRSS");
-	print_message("# idle: VmRSS %lu kB, RssAnon %lu kB\n", before,
-		memory_of(pen.proxy, "RssAnon"));
+	print_message(
+		"# idle: VmRSS %lu kB, RssAnon %lu kB\n", before, memory_of(pen.proxy, "RssAnon"));
 	for (size_t i = 0; i < count; i++) {
 		clients[i] = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
 		upstreams[i] = tcp_accept(server);
@@ -76,7 +83,7 @@ static void test_idle(void **state)
 	after = memory_of(pen.proxy, "VmRSS");
 	print_message("# %zu idle connections: %.0f bytes each\n", count,
 		(double)(after - before) * 1024 / (double)count);
-	assert_true((after - before) * 1024 < count * 400 + 65536);
+	assert_true((after - before) * 1024 < count * IDLE_BYTES + 65536);
 	assert_alive(&pen);
 	say(clients[count / 2], "still");
 	assert_string_equal(hear(upstreams[count / 2], "still"), "still");
@@ -112,7 +119,7 @@ static size_t drain(int fd, size_t sum, unsigned pause)
 	size_t left = sum;
 
 	while (left) {
-		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+		ssize_t n = recv(fd, bytes, left < sizeof(bytes) ? left : sizeof(bytes), 0);
 
 		if (n <= 0)
 			break;
@@ -262,7 +269,8 @@ static void test_many_lookups(void **state)
 	(void)state;
 	pen_start(&pen, policy);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(clients); i++)
-		clients[i] = pen_client(&pen, LP_PACKET_NAMED, i % 2 ? "ok.test" : "silent.test", port);
+		clients[i] =
+			pen_client(&pen, LP_PACKET_NAMED, i % 2 ? "ok.test" : "silent.test", port);
 	for (size_t i = 1; i < LP_ARRAY_SIZE(clients); i += 2) {
 		int upstream = tcp_accept(server);
 

@@ -73,8 +73,8 @@ static void bulk(struct pen *pen)
 	hear(server, "\r\n\r\n");
 	say(server, "HTTP/1.1 200 OK\r\n\r\n");
 	plain = carry(server, client);
-	printf("one stream: direct %.2f GB/s, relayed %.2f (%.2f), plain HTTP %.2f (%.2f)\n", direct,
-		relayed, relayed / direct, plain, plain / direct);
+	printf("one stream: direct %.2f GB/s, relayed %.2f (%.2f), plain HTTP %.2f (%.2f)\n",
+		direct, relayed, relayed / direct, plain, plain / direct);
 }
 
 int main(int argc, char **argv)
@@ -91,7 +91,8 @@ int main(int argc, char **argv)
 		int listener = tcp_listen_at((unsigned)port), fd;
 
 		while ((fd = accept(listener, NULL, NULL)) >= 0) {
-			lp_packet_send(pen.gate, &(struct lp_packet){.kind = LP_PACKET_EXPLICIT}, fd);
+			lp_packet_send(
+				pen.gate, &(struct lp_packet){.kind = LP_PACKET_EXPLICIT}, fd);
 			close(fd);
 		}
 	}

@@ -112,6 +112,10 @@ static void test_write(void **state)
 	static const char found[] = "\x12\x34\x81\x90\0\1\0\1\0\0\0\1\2aB\0" A_IN "\xc0\x0c" A_IN
 				    "\0\0\0\x3c\0\4\xc6\x12\0\7"
 				    "\0\0\x29\4\xd0\0\0\0\0\0\0";
+	static const char found6[] =
+		"\x12\x34\x81\x90\0\1\0\1\0\0\0\1\2aB\0" A_IN "\xc0\x0c\0\x1c\0\1\0\0\0\x3c\0\x10"
+		"landpen12345\xc6\x12\0\7"
+		"\0\0\x29\4\xd0\0\0\0\0\0\0";
 	static const char version[] =
 		"\x12\x34\x81\x90\0\1\0\0\0\0\0\1\2aB\0" A_IN "\0\0\x29\4\xd0\1\0\0\0\0\0";
 	static const char pointer[] = "\x12\x34\x81\x90\0\1\0\1\0\0\0\1\2aB\0" A_IN
@@ -126,6 +130,13 @@ static void test_write(void **state)
 				 &(struct lp_dns_answer){.address = 0xc6120007, .ttl = 60}, buf),
 		sizeof(found) - 1);
 	assert_memory_equal(buf, found, sizeof(found) - 1);
+	assert_int_equal(lp_dns_write(&query,
+				 &(struct lp_dns_answer){.address = 0xc6120007,
+					 .ttl = 60,
+					 .prefix = (const uint8_t *)"landpen12345"},
+				 buf),
+		sizeof(found6) - 1);
+	assert_memory_equal(buf, found6, sizeof(found6) - 1);
 	assert_int_equal(lp_dns_write(&query, &(struct lp_dns_answer){.code = LP_DNS_BADVERS}, buf),
 		sizeof(version) - 1);
 	assert_memory_equal(buf, version, sizeof(version) - 1);

@@ -222,6 +222,55 @@ static void test_proxy_environment(void **state)
 	lp_policy_free(policy);
 }
 
+static void test_gate(void **state)
+{
+	static char *const none[] = {NULL};
+	static const struct {
+		const char *notify, *getfd, *yama, *root, *bwrap;
+		enum lp_backend backend;
+		unsigned filter;
+		bool gap;
+	} rows[] = {
+		{"1", "1", "0", "0", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE, false},
+		{"1", "0", "1", "0", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE | LP_FILTER_SOCKETS,
+			false},
+		{"0", "1", "0", "0", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
+		/* what is missing in the end is bubblewrap */
+		{"1", "1", "2", "0", "no", LP_BACKEND_REFUSE, LP_FILTER_GATE, false},
+		{"1", "1", "2", "1", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE, false},
+		/* what is in a user namespace of one's own may be read in spite of Yama */
+		{"1", "1", "2", "0", "yes", LP_BACKEND_BWRAP, LP_FILTER_GATE, false},
+	};
+	struct lp_policy *policy = make_policy();
+
+	(void)state;
+	policy->network = LP_NETWORK_NAMES;
+	for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++) {
+		struct lp_plan_input input = {.policy = policy, .tmpdir = "/t", .environ = none};
+		struct lp_abilities abilities;
+		struct lp_plan *plan = NULL;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			"landlock_abi 7\nseccomp_filter 1\nseccomp_notify %s\npidfd_getfd %s\n"
+			"yama_scope %s\nroot %s\nbwrap %s\nbwrap_path /usr/bin/bwrap\n",
+			rows[i].notify, rows[i].getfd, rows[i].yama, rows[i].root, rows[i].bwrap);
+		assert_int_equal(lp_abilities_read(text, &abilities, NULL), 0);
+		input.abilities = &abilities;
+		assert_int_equal(lp_plan_make(&input, &plan, NULL), 0);
+		assert_int_equal(plan->backend, rows[i].backend);
+		assert_int_equal(has_gap(plan, "no-gate"), rows[i].gap);
+		assert_int_equal(
+			plan->filter & (LP_FILTER_GATE | LP_FILTER_SOCKETS), rows[i].filter);
+		/* no process of the pen connects or binds by itself */
+		if (plan->backend != LP_BACKEND_REFUSE)
+			assert_int_equal(
+				plan->handled.handled_net, LP_NET_BIND_TCP | LP_NET_CONNECT_TCP);
+		lp_plan_free(plan);
+	}
+	lp_policy_free(policy);
+}
+
 static void test_deterministic(void **state)
 {
 	struct lp_policy *policy = make_policy();
@@ -272,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_patterns_are_late),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_proxy_environment),
+		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_bad_input),
 	};

@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# What doctor finds out here is what a run finds out too. LANDPEN names the program.
+
+bats_require_minimum_version 1.8.0
+
+# works NAME: what doctor says of it.
+works() {
+	"$LANDPEN" doctor --json | python3 -c '
+import json, sys
+print(json.load(sys.stdin)[sys.argv[1]]["works"])' "$1"
+}
+
+setup() {
+	export HOME=$BATS_TEST_TMPDIR
+	cd "$BATS_TEST_TMPDIR"
+	echo '{"network": {"allowedDomains": [], "deniedDomains": []},
+	       "filesystem": {"denyRead": [], "allowWrite": [], "denyWrite": []}}' >read.json
+	echo '{"network": {"allowedDomains": ["a.test"], "deniedDomains": []},
+	       "filesystem": {"denyRead": [], "allowWrite": [], "denyWrite": []}}' >names.json
+}
+
+# same NAME COMMAND...: doctor says that NAME works exactly if the command does
+same() {
+	local said=$(works "$1") did=True
+	shift
+	"$@" || did=False
+	[ "$said" = "$did" ]
+}
+
+@test "Landlock works if a native pen does" {
+	same landlock "$LANDPEN" -q -s read.json --backend landlock true
+}
+
+@test "seccomp works if a native pen has a filter" {
+	same seccomp "$LANDPEN" -q -s read.json --backend landlock sh -c 'grep -q "Seccomp:.2" /proc/self/status'
+}
+
+@test "bubblewrap works if a pen of it does" {
+	same bwrap "$LANDPEN" -q -s read.json --backend bwrap true
+}
+
+@test "the gate works if a pen with host names does" {
+	same gate "$LANDPEN" -q -s names.json --backend landlock true
+}
+
+@test "in a pen doctor knows it" {
+	[ "$(works outside)" = True ]
+	run -1 "$LANDPEN" -q -s read.json --ro "$LANDPEN" "$LANDPEN" doctor --json
+	[[ $output == *'"outside": {"works": false'* ]]
+}
