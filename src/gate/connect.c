@@ -100,6 +100,18 @@ static int connect_to_resolver(struct caller *caller)
 	return connect_to_gate(caller, &packet, true);
 }
 
+/*
+ * Programs ask the machine's nameserver over TCP (RES_OPTIONS), and that may be a host which is
+ * allowed: our resolver answers all the same, lest names leave and real addresses come. A DNS server
+ * that is meant itself has a rule with its port.
+ */
+static bool may_connect(const struct lp_gate *gate, const char *host, unsigned port)
+{
+	struct lp_host_decision decision = lp_policy_may_connect(gate->policy, host, port);
+
+	return decision.allowed && (port != DNS_PORT || decision.rule->port == DNS_PORT);
+}
+
 static int connect_loopback(struct caller *caller, const struct lp_address *address, unsigned port)
 {
 	struct lp_gate *gate = caller->gate;
@@ -111,8 +123,7 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 	lp_address_print(address, host);
 	if (lp_local_serves_port(&gate->local, address, port) ||
 		lp_policy_port_rule(gate->policy, port) ||
-		lp_policy_may_connect(gate->policy, "localhost", port).allowed ||
-		lp_policy_may_connect(gate->policy, host, port).allowed)
+		may_connect(gate, "localhost", port) || may_connect(gate, host, port))
 		return lp_connect_as(caller, &caller->address.any, caller->length);
 	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
 		return connect_to_resolver(caller);
@@ -136,20 +147,19 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 	const char *name;
 
 	lp_address_print(address, packet.host);
-	decision = lp_policy_may_connect(gate->policy, packet.host, port);
-	if (decision.allowed)
+	if (may_connect(gate, packet.host, port))
 		return connect_to_name(caller, packet.host, port);
-	if (decision.rule)
+	decision = lp_policy_may_connect(gate->policy, packet.host, port);
+	if (!decision.allowed && decision.rule)
 		return refuse(caller, REFUSAL_HOST, packet.host, port, decision.rule);
 	if (port == DNS_PORT) /* also where the hosts file has a name for the nameserver */
 		return connect_to_resolver(caller);
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
-	if (name)
-		decision = lp_policy_may_connect(gate->policy, name, port);
-	if (decision.allowed)
+	if (name && may_connect(gate, name, port))
 		return connect_to_name(caller, name, port);
 	if (name)
-		return refuse(caller, REFUSAL_HOST, name, port, decision.rule);
+		return refuse(caller, REFUSAL_HOST, name, port,
+			lp_policy_may_connect(gate->policy, name, port).rule);
 	/* what the program says first may name a host: the proxy will see */
 	if (allows_some_name(gate->policy))
 		return connect_to_gate(caller, &packet, false);

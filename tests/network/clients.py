@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Real clients through the gate, by name; prints TAP. To be run as root by ./lab.
+"""Real clients through the gate, by name; prints TAP. Runs as root, in ./lab.
 
-    lab clients.py [--filter REGEX] [--backend landlock|bwrap] [--jobs N]
+    clients.py [--filter REGEX] [--backend landlock|bwrap] [--jobs N]
 
 One table of clients. Each is tried with a name from the hosts file and with one that only DNS knows,
-with  the proxies' variables that landpen sets and without any: bare, where it works; in a pen that
-allows another host, where it fails within 5 s in words of its own, and landpen's list names the
-host; in a pen that allows the host. See pens.py and services.py.
+with the proxies' variables that landpen sets and without any: bare, where it works; in a pen that
+allows another host, where it fails within 5 s in words of its own, landpen's list names the host, and
+nothing is on the link; in a pen that allows the host. See pens.py and services.py.
 """
 import concurrent.futures
 import os
@@ -16,8 +16,11 @@ import sys
 import time
 from dataclasses import dataclass
 
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
 import services
-from pens import Case, HERE, NO_PROXIES, PATH, Failure, Skip, Suite, need, until
+from pens import Case, HERE, NO_PROXIES, PATH, Failure, Skip, Suite, enter_lab, need, until
 
 NAMES = {"hosts": "ok.lab.test", "dns": "dns-only.lab.test"}
 
@@ -282,7 +285,10 @@ for row in ROWS:
 def nothing_leaves(_case):
     if SUITE.leaked:
         raise Failure("on the link:\n" + SUITE.leaked)
+    if not SUITE.packets():
+        raise Failure("nor when they are allowed: packets are not seen")
 
 
 if __name__ == "__main__":
+    enter_lab()
     SUITE.main(before=SUITE.begin, after=SUITE.finish)

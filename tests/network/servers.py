@@ -115,11 +115,11 @@ def serve_dns_udp(server):
 
 class DnsTcp(socketserver.BaseRequestHandler):
     def handle(self):
+        file = self.request.makefile("rb")
         try:
-            size = struct.unpack("!H", self.request.recv(2))[0]
-            data = self.request.recv(size)
-            answer = answer_dns("tcp", data)
-            self.request.sendall(struct.pack("!H", len(answer)) + answer)
+            while head := file.read(2):  # a query for each family comes on one connection
+                answer = answer_dns("tcp", file.read(*struct.unpack("!H", head)))
+                self.request.sendall(struct.pack("!H", len(answer)) + answer)
         except (OSError, IndexError, struct.error):
             note("dns", "tcp", "garbage")
 

@@ -3,15 +3,21 @@
 
     sockets.py [--filter REGEX] [--backend landlock|bwrap] [--jobs N]
 
+As root it runs in ./lab, and tries servers from another machine too.
 Every denial is tried three times: bare, where it works; in the pen, where it does not, and the
 server has seen nobody; in the pen with the rule that allows it. See pens.py.
 """
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 
-from pens import NO_PROXIES, Failure, Skip, StandIn, Suite, free_port, need, until
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
+from pens import NO_PROXIES, Failure, Skip, StandIn, Suite, enter_lab, free_port, need, until
 
 SUITE = Suite()
 test = SUITE.test
@@ -201,7 +207,7 @@ HTTP_SERVERS = {
 
 def other_address():
     """An address of this machine beside loopback, which no packet is sent to."""
-    address = os.environ.get("LAB_CLIENT_ADDR")
+    address = os.environ.get("LAB_HOST_ADDR")
     if address:
         return address
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -220,6 +226,14 @@ def get(address, port):
             return client.makefile().read()
     except OSError as error:
         return type(error).__name__
+
+
+def get_from_afar(address, port):
+    """The same from the laboratory's server, which is another machine to this one."""
+    answer = subprocess.run(
+        ["ip", "netns", "exec", os.environ["LAB_NETNS"], "curl", "-sS", "-m", "3",
+         f"http://{address}:{port}/"], capture_output=True, text=True, check=False)
+    return answer.stdout + answer.stderr
 
 
 def serve(case, kind, network, options=()):
@@ -251,6 +265,10 @@ def check_server(case, kind):
         answer = get(address, port)
         if wide != ("served" in answer) or (not wide and answer != "ConnectionRefusedError"):
             raise Failure(f"on {address}, with {network} {options}: {answer}")
+        if os.environ.get("LAB_NETNS"):
+            answer = get_from_afar(address, port)
+            if wide != ("served" in answer) or (not wide and "curl: (7)" not in answer):
+                raise Failure(f"from another machine, with {network} {options}: {answer}")
         for process in case.running:
             process.terminate()
             process.wait()
@@ -300,6 +318,36 @@ import socket, sys
 client = socket.create_connection(sys.argv[1:], 3)
 client.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
 print(client.recv(99).decode())' """
+
+
+@test("a nameserver is an allowed host, and look-ups are landpen's own all the same, over TCP too")
+def nameserver_allowed(case):
+    # the laboratory's nameserver is ok.lab.test too, by the hosts file
+    if "LAB" not in os.environ:
+        raise Skip("no laboratory")
+    act = NO_PROXIES + "RES_OPTIONS=use-vc getent ahosts"
+    case.bare(f"{act} dns-only.lab.test").works(os.environ["LAB_ADDR"])
+    for network in ({"allowedDomains": ["ok.lab.test"]},
+                    {"allowedDomains": [os.environ["LAB_ADDR"]]}):
+        said = case.pen(f"{act} dns-only.lab.test", network)
+        said.fails("refused: dns-only.lab.test")
+    case.pen(f"{act} dns-only.lab.test", {"allowedDomains": ["dns-only.lab.test"]}).works("198.1[89]")
+    # a rule with the port means the nameserver itself
+    for host in ("ok.lab.test", os.environ["LAB_ADDR"]):
+        case.pen(f"{act} dns-only.lab.test", {"allowedDomains": [host + ":53"]}).works(
+            os.environ["LAB_ADDR"])
+
+
+@test("a nameserver on loopback is not reached where localhost is allowed, but where its port is")
+def nameserver_local(case):
+    if os.getuid() != 0:
+        raise Skip("only root can serve port 53")
+    address = "127.0.77.53" if case.backend == "landlock" else "127.0.78.53"
+    server = StandIn(socket.AF_INET, (address, 53))
+    act = CONNECT_TCP.replace("GET / HTTP/1.0", "x" * 20) + address + " 53 | grep reached"
+    for network in ({"allowLocalPorts": [53]}, {"allowedDomains": ["localhost:53"]},
+                    {"allowedDomains": [address + ":53"]}):
+        triple(case, server, act, "", network, denied={"allowedDomains": ["localhost", address]})
 
 
 @test("a server outside on this machine's address is refused as a host, unless it is allowed as one")
@@ -400,4 +448,6 @@ def daemon_left_behind(case):
 
 
 if __name__ == "__main__":
+    if os.getuid() == 0:  # an ordinary user can do all of it but the laboratory's part
+        enter_lab()
     SUITE.main()
