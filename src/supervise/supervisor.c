@@ -87,6 +87,8 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 		return lp_fail(err, errno, "descriptors: %m");
 	prctl(PR_SET_NAME, "landpen-gate", 0, 0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	/* the names in /proc/PID/fd are the user's to see, and so the command's */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	supervisor->signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
