@@ -56,6 +56,17 @@ test_needs()
 	sys:vim          vim               vim-enhanced     vim         vim
 	sys:ssh-keygen   openssh-client    openssh          openssh     openssh-keygen
 	sys:strace       strace            strace           strace      strace
+	sys:sshd         openssh-server    openssh-server   openssh     openssh-server
+	sys:redis-server redis-server      -                -           redis
+	sys:psql         postgresql        postgresql-server postgresql postgresql
+	sys:curl         curl              curl             curl        curl
+	sys:wget         wget              wget             wget        wget
+	sys:openssl      openssl           openssl          openssl     openssl
+	sys:go           golang-go         golang           go          go
+	sys:rustc        rustc             rust             rust        rust
+	sys:javac        default-jdk-headless java-devel jdk-openjdk        -
+	sys:ip           iproute2          iproute          iproute2    iproute2
+	py:requests      python3-requests  python3-requests python-requests py3-requests
 	cmd:zsh          zsh               zsh              zsh         zsh
 	cmd:fish         fish              fish             fish        fish
 	cmd:hyperfine    hyperfine         hyperfine        hyperfine   hyperfine

@@ -136,13 +136,22 @@ def works_alike(case, act, words, network=None):
     case.pen(act, network).works(words)
 
 
-# natively the gate cannot read the addresses of a program that forbids to be traced
+OWN_AGENT = """eval "$(ssh-agent)" || exit
+    [ -n "$SSH_AGENT_PID" ] || exit
+    ssh-keygen -q -t ed25519 -N '' -f key && ssh-add key && ssh-add -l
+    status=$?; kill $SSH_AGENT_PID; exit $status"""
+
+
 @test("an ssh agent of the pen's own works", backends=["bwrap"])
 def own_agent(case):
     need("ssh-agent", "ssh-add", "ssh-keygen")
-    works_alike(case, """eval "$(ssh-agent)" || exit
-        ssh-keygen -q -t ed25519 -N '' -f key && ssh-add key && ssh-add -l
-        status=$?; kill $SSH_AGENT_PID; exit $status""", "ED25519")
+    works_alike(case, OWN_AGENT, "ED25519")
+
+
+@test("but not natively, where the gate may not read what it asks for", backends=["landlock"])
+def own_agent_natively(case):
+    need("ssh-agent")
+    case.pen(OWN_AGENT).says("unix_listener: cannot bind to path .*: Operation not permitted")
 
 
 @test("tmux works, with a server of the pen's own")
