@@ -5,7 +5,8 @@
  *     net-bench send PORT SECONDS          to each client as much as it takes, for ever
  *     net-bench connects ADDRESS PORT N    the median time of a connect() in µs
  *     net-bench carry ADDRESS PORT         GB/s that a sender's one stream brings here
- *     net-bench tunnel ADDRESS PORT TARGET the same by CONNECT TARGET through an HTTP proxy
+ *     net-bench tunnel ADDRESS PORT TARGET AUTHORIZATION
+ *                                          the same by CONNECT TARGET through an HTTP proxy
  *     net-bench memory PID...              kB of VmRSS and of Pss, summed
  */
 #include <arpa/inet.h>
@@ -117,12 +118,13 @@ static int carry(int fd)
 	return 0;
 }
 
-static int tunnel(const struct sockaddr_in *proxy, const char *target)
+static int tunnel(const struct sockaddr_in *proxy, const char *target, const char *authorization)
 {
 	int fd = connect_to(proxy), matched = 0;
 	char byte;
 
-	dprintf(fd, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, target);
+	dprintf(fd, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nProxy-Authorization: Basic %s\r\n\r\n",
+		target, target, authorization);
 	while (matched < 4) {
 		if (recv(fd, &byte, 1, 0) != 1)
 			die("the proxy's answer");
@@ -176,7 +178,7 @@ int main(int argc, char **argv)
 		return connects(&address, (int)strtol(argv[4], NULL, 10));
 	if (argc == 4 && !strcmp(argv[1], "carry"))
 		return carry(connect_to(&address));
-	if (argc == 5 && !strcmp(argv[1], "tunnel"))
-		return tunnel(&address, argv[4]);
+	if (argc == 6 && !strcmp(argv[1], "tunnel"))
+		return tunnel(&address, argv[4], argv[5]);
 	return 2;
 }

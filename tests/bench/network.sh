@@ -57,7 +57,7 @@ mapfile -t t < <(turns 7 'as_user $bench connects 127.0.0.1 7001 3000' \
 line 'connect through the gate' "${t[0]}" "${t[1]}" us 'at most 2.5 of a direct one to loopback'
 
 mapfile -t t < <(turns 3 'as_user $bench carry 127.0.0.1 7002' \
-	'as_user "${pen[@]}" sh -c "$bench tunnel 127.0.0.1 \${HTTP_PROXY##*:} 127.0.0.1:7002"')
+	'as_user "${pen[@]}" sh -c "$bench tunnel 127.0.0.1 \${HTTP_PROXY##*:} 127.0.0.1:7002 -"')
 line 'one stream through the proxy' "${t[0]}" "${t[1]}" GB/s 'at least 0.5 of a direct one'
 stream=${t[1]}
 
@@ -100,7 +100,7 @@ if command -v tinyproxy >/dev/null; then
 	tiny=http://127.0.0.1:7010
 	mapfile -t t < <(turns 3 "as_user bash $dir/short.sh $tiny $dir/urls" "$short_pen")
 	line '1,000 short TLS connections' "${t[0]}" "${t[1]}" ms "at most 1.3 of tinyproxy's"
-	mapfile -t t < <(turns 3 'as_user $bench tunnel 127.0.0.1 7010 127.0.0.1:7002' "echo $stream")
+	mapfile -t t < <(turns 3 'as_user $bench tunnel 127.0.0.1 7010 127.0.0.1:7002 -' "echo $stream")
 	line "one stream, with tinyproxy's" "${t[0]}" "${t[1]}" GB/s "at least 2 of tinyproxy's"
 else
 	echo '1,000 short TLS connections: tinyproxy is not installed'
@@ -124,13 +124,11 @@ if [ -n "${SRT:-}" ]; then
 	mapfile -t s < <(turns 5 'a=$(date +%s%N); as_user "$SRT" -s $dir/srt.json true >/dev/null 2>&1; echo $((($(date +%s%N) - a) / 1000))' 'echo 1')
 	awk -v a="${s[0]}" -v b="${t[1]}" 'BEGIN {
 		printf "srt true: %.1f ms, %.0f times as long (at least 50)\n", a / 1e3, a / b }'
-	srt_stream=$(as_user "$SRT" -s "$dir/srt.json" "$bench tunnel 127.0.0.1 3128 127.0.0.1:7002" 2>/dev/null || echo none)
-	if [ "$srt_stream" = none ] || [ -z "$srt_stream" ]; then
-		# its proxy wants credentials
-		srt_stream=$(as_user "$SRT" -s "$dir/srt.json" \
-			"curl -s -o /dev/null -w '%{speed_download}' -p --noproxy '' http://127.0.0.1:7002/ --http0.9 -m 5" \
-			2>/dev/null | awk '{ printf "%.3f", $1 / 1e9 }' || echo none)
-	fi
+	cat >"$dir/srt.sh" <<'SH'
+token=${HTTP_PROXY%@*}
+"$1" tunnel 127.0.0.1 3128 127.0.0.1:7002 "$(printf 'srt:%s' "${token##*:}" | base64 -w 0)"
+SH
+	srt_stream=$(as_user "$SRT" -s "$dir/srt.json" -c "bash $dir/srt.sh $bench" 2>/dev/null || echo none)
 	case $srt_stream in
 	'' | none | 0.000) echo "one stream through srt's proxy: it did not work" ;;
 	*) line "one stream, with srt's" "$srt_stream" "$stream" GB/s "at least 2 of srt's" ;;
