@@ -152,11 +152,11 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 	decision = lp_policy_may_connect(gate->policy, packet.host, port);
 	if (!decision.allowed && decision.rule)
 		return refuse(caller, REFUSAL_HOST, packet.host, port, decision.rule);
-	if (port == DNS_PORT) /* also where the hosts file has a name for the nameserver */
-		return connect_to_resolver(caller);
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
 	if (name && may_connect(gate, name, port))
 		return connect_to_name(caller, name, port);
+	if (port == DNS_PORT) /* also where the hosts file has a name for the nameserver */
+		return connect_to_resolver(caller);
 	if (name)
 		return refuse(caller, REFUSAL_HOST, name, port,
 			lp_policy_may_connect(gate->policy, name, port).rule);
