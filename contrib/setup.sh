@@ -56,6 +56,17 @@ test_needs()
 	sys:vim          vim               vim-enhanced     vim         vim
 	sys:ssh-keygen   openssh-client    openssh          openssh     openssh-keygen
 	sys:strace       strace            strace           strace      strace
+	sys:sshd         openssh-server    openssh-server   openssh     openssh-server
+	sys:redis-server redis-server      -                -           redis
+	sys:psql         postgresql        postgresql-server postgresql postgresql
+	sys:curl         curl              curl             curl        curl
+	sys:wget         wget              wget             wget        wget
+	sys:openssl      openssl           openssl          openssl     openssl
+	sys:go           golang-go         golang           go          go
+	sys:rustc        rustc             rust             rust        rust
+	sys:javac        default-jdk-headless java-devel jdk-openjdk        -
+	sys:ip           iproute2          iproute          iproute2    iproute2
+	py:requests      python3-requests  python3-requests python-requests py3-requests
 	cmd:zsh          zsh               zsh              zsh         zsh
 	cmd:fish         fish              fish             fish        fish
 	cmd:hyperfine    hyperfine         hyperfine        hyperfine   hyperfine
@@ -67,7 +78,7 @@ test_needs()
 }
 
 # What must have run, by build; see tests/summary. "shipped" is the build that is installed.
-must_run='gcc=unit clang=unit asan=unit,cli shipped=cli,scenarios'
+must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios'
 
 # ---- installing what is missing -----------------------------------------------------------------
 
@@ -317,9 +328,11 @@ test_all()
 		step 'fetching the agents' sh tests/agents/fetch.sh "$agents"
 		must_run="$must_run,agents"
 	fi
-	check build-test-gcc --suite unit
+	# only root can make networks
+	[ "$(id -u)" != 0 ] || must_run="$must_run,network"
+	check build-test-gcc --suite unit --suite proxy
 	check build-test-clang --suite unit
-	[ ! -d build-test-asan ] || check build-test-asan --suite unit --suite cli
+	[ ! -d build-test-asan ] || check build-test-asan --suite unit --suite proxy --suite cli
 	# the unit tests' library is not there for musl
 	check build-test-shipped --no-suite unit
 	set --

@@ -40,6 +40,7 @@ class Client:
     backends: tuple = ("landlock",)
 
 
+NO_NAME = "Name or service not known|Name does not resolve"  # glibc, musl
 BOTH = ("landlock", "bwrap")
 
 SSH = ("ssh -F none -i key -p {ssh} -o BatchMode=yes -o StrictHostKeyChecking=no "
@@ -66,12 +67,12 @@ CLIENTS = [
            """SSL_CERT_FILE=$CA python3 -c '
 import urllib.request
 print(urllib.request.urlopen("https://'$HOST':{https}/", timeout=4).read().decode())'""",
-           ("403", "Permission denied", "Name or service not known")),
+           ("403", "Permission denied", NO_NAME)),
     Client("requests", ["python3", "py:requests"], services.HTTPS,
            """REQUESTS_CA_BUNDLE=$CA python3 -c '
 import requests
 print(requests.get("https://'$HOST':{https}/", timeout=4).text)'""",
-           ("403", "Permission denied", "Name or service not known")),
+           ("403", "Permission denied", NO_NAME)),
     Client("node-fetch", ["node"], services.HTTPS,
            """NODE_EXTRA_CA_CERTS=$CA node -e '
 fetch("https://'$HOST':{https}/").then((a) => a.text()).then(console.log)'""",
@@ -87,20 +88,20 @@ node -p 'require("lab-thing")'""", ("403", "EACCES", "ENOTFOUND")),
     Client("pip", ["pip3"], services.HTTPS,
            """pip3 install --disable-pip-version-check --no-cache-dir --retries 1 --timeout 4 \\
 --cert $CA --target=. -i https://$HOST:{https}/pip/ lab-thing && python3 lab_thing.py""",
-           ("403", "Permission denied", "Name or service not known")),
+           ("403", "Permission denied", NO_NAME)),
     Client("psql", ["psql", "initdb"], services.POSTGRES,
            "PGCONNECT_TIMEOUT=4 psql -h $HOST -p {postgres} -U lab -Atc \"select 'rea' || 'ched'\" postgres",
            (None, "Permission denied", "could not translate host name")),
     Client("redis-cli", ["redis-cli", "redis-server"], services.REDIS,
            "redis-cli -h $HOST -p {redis} ping | grep PONG",
-           (None, "Permission denied", "Name or service not known"), "PONG"),
+           (None, "Permission denied", NO_NAME), "PONG"),
     Client("java", ["java", "built:Client.class"], services.HTTP,
            "java -XX:TieredStopAtLevel=1 -cp $BUILT Client $HOST {http}",
            (None, "Permission denied", "UnknownHostException")),
     Client("openssl", ["openssl"], services.HTTPS,
            "openssl s_client -brief -connect $HOST:{https} -servername $HOST -CAfile $CA "
            "-verify_hostname $HOST -verify_return_error </dev/null",
-           (None, "connect:errno=13", "Name or service not known"), "Verification: OK"),
+           (None, "connect:errno=13", NO_NAME), "Verification: OK"),
     Client("go", ["built:go-client"], services.HTTPS,
            "SSL_CERT_FILE=$CA GODEBUG=netdns=cgo $BUILT/go-client https://$HOST:{https}/",
            ("Forbidden", "permission denied", "no such host")),
@@ -108,7 +109,7 @@ node -p 'require("lab-thing")'""", ("403", "EACCES", "ENOTFOUND")),
            "SSL_CERT_FILE=$CA GODEBUG=netdns=go $BUILT/go-client https://$HOST:{https}/",
            ("Forbidden", "permission denied", "no such host"), backends=BOTH),
     Client("rust", ["built:rust-client"], services.HTTP, "$BUILT/rust-client $HOST {http}",
-           (None, "Permission denied", "Name or service not known")),
+           (None, "Permission denied", NO_NAME)),
 ]
 
 SOURCES = {
@@ -212,7 +213,7 @@ def have(program):
     kind, _, name = program.rpartition(":")
     if kind == "built":
         if not os.path.exists(f"{SUITE.built}/{name}"):
-            raise Skip(f"{name}: no compiler")
+            raise Skip(f"no compiler for {name}")
     elif kind == "py":
         if subprocess.run(["python3", "-c", "import " + name], env={"PATH": PATH}, check=False,
                           stderr=subprocess.DEVNULL).returncode:

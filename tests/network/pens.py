@@ -6,6 +6,7 @@ LANDPEN names the program. LANDPEN_NO_SKIP=1: a skip is a failure.
 """
 import argparse
 import concurrent.futures
+import glob
 import json
 import os
 import pwd
@@ -22,6 +23,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = ":".join([PATH, *glob.glob("/usr/lib/postgresql/*/bin")])  # Debian's initdb is only there
 PATIENCE = 30  # seconds that a try may take
 PROXY_VARIABLES = [
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "RSYNC_PROXY", "GRPC_PROXY", "NO_PROXY",
