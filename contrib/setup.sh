@@ -78,7 +78,7 @@ test_needs()
 }
 
 # What must have run, by build; see tests/summary. "shipped" is the build that is installed.
-must_run='gcc=unit clang=unit asan=unit,cli shipped=cli,scenarios'
+must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios'
 
 # ---- installing what is missing -----------------------------------------------------------------
 
@@ -328,9 +328,11 @@ test_all()
 		step 'fetching the agents' sh tests/agents/fetch.sh "$agents"
 		must_run="$must_run,agents"
 	fi
-	check build-test-gcc --suite unit
+	# only root can make networks
+	[ "$(id -u)" != 0 ] || must_run="$must_run,network"
+	check build-test-gcc --suite unit --suite proxy
 	check build-test-clang --suite unit
-	[ ! -d build-test-asan ] || check build-test-asan --suite unit --suite cli
+	[ ! -d build-test-asan ] || check build-test-asan --suite unit --suite proxy --suite cli
 	# the unit tests' library is not there for musl
 	check build-test-shipped --no-suite unit
 	set --

@@ -115,6 +115,34 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"hello", "{path}")'"""
         raise Failure("allowed, and nothing was heard")
 
 
+@test("no UDP packet reaches a server on loopback, unless the network is open")
+def udp(case):
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(0.2)
+    port = server.getsockname()[1]
+    act = f"""python3 -c '
+import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"hello", ("127.0.0.1", {port}))'"""
+
+    def heard():
+        try:
+            return server.recv(4096) == b"hello"
+        except TimeoutError:
+            return False
+
+    case.bare(act).works()
+    if not heard():
+        raise Failure("bare: nothing was heard")
+    for network in ({}, {"allowLocalPorts": [port]}, {"allowedDomains": ["localhost"]}):
+        case.pen(act, network)  # what look-ups go through takes anything, and leads elsewhere
+        if heard():
+            raise Failure(f"the server heard a packet from the pen, with {network}")
+    case.pen(act, {}, ["--network", "open"]).works()
+    if not heard():
+        raise Failure("allowed, and nothing was heard")
+
+
 @test("an ssh agent outside is closed, unless it is listed")
 def foreign_agent(case):
     need("ssh-agent", "ssh-add")
@@ -252,9 +280,9 @@ def serve(case, kind, network, options=()):
     case.fresh()
     case.write("index.html", "served\n")
     port = free_port()
-    case.start(line.format(port=port) + f""" & {NO_PROXIES}
+    case.start(line.format(port=port) + f""" &
         for i in $(seq 100); do curl -s http://127.0.0.1:{port}/ >first && break; sleep 0.05; done
-        curl -sS http://localhost:{port}/ >second 2>&1
+        {NO_PROXIES} curl -sS http://localhost:{port}/ >second 2>&1
         echo >told; wait""", network, options)
     until(lambda: case.read("told"), "the server")
     for name in ("first", "second"):
