@@ -369,7 +369,13 @@ static int bind_file(struct caller *caller)
 	if (r < 0)
 		return r;
 	served.file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return served.file < 0 ? -errno : remember(&caller->gate->local, served);
+	if (served.file < 0)
+		return -errno;
+	if (lp_bound_to(caller->fd, served.file) < 0) { /* put there since: none of ours */
+		close(served.file);
+		return 0;
+	}
+	return remember(&caller->gate->local, served);
 }
 
 static int bind_unix(struct caller *caller)

@@ -143,6 +143,13 @@ int lp_copies_fetch(const struct caller *caller);
 void lp_copies_let_go(struct copies *copies, int fd);
 void lp_copies_clear(struct copies *copies);
 
+/* ---- bound.c: the file of a unix socket -------------------------------------------------------
+ */
+
+/* 0 if fd, a unix socket, is bound to file (O_PATH); -ESTALE if to another one. -errno: not known.
+ */
+int lp_bound_to(int fd, int file);
+
 /* ---- local.c: servers of the command's own, TCP and unix ------------------------------------- */
 
 struct served {
