@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,20 @@ static int bind_tcp(struct caller *caller)
 	return bind(caller->fd, &caller->address.any, caller->length) < 0 ? -errno : 0;
 }
 
+/*
+ * A socket that is being connected has a loopback address until it is shut down, which the command
+ * can do at any moment; then it has none, and listening takes all addresses. In these states it
+ * keeps the address that we bound it to.
+ */
+static bool may_listen(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       (info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_LISTEN);
+}
+
 static int listen_tcp(struct caller *caller)
 {
 	struct lp_address address;
@@ -295,6 +310,8 @@ static int listen_tcp(struct caller *caller)
 
 	if (!caller->gate->policy->local_binding)
 		return refuse_server(caller, &(struct lp_address){{0}}, 0);
+	if (!may_listen(caller->fd))
+		return -EINVAL;
 	if (getsockname(caller->fd, &bound.address.any, &length) < 0)
 		return -errno;
 	bound.length = length;
