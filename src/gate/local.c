@@ -19,71 +19,116 @@
 #include "gate/parts.h"
 
 #define TABLE_LISTEN         0x0a
-#define LISTENERS_MAX        64
 #define SERVED_MAX           4096
 #define FIRST_FREE_PORT_FILE "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 static const char *const tcp_tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
 
-/* The inodes of the sockets that listen on port, at most max; listeners come first in a table. */
-static size_t find_listeners(unsigned port, ino_t *ret_inodes, size_t max)
-{
-	char line[512];
-	size_t count = 0;
+struct listener {
+	struct lp_address address;
+	unsigned port;
+	ino_t socket;
+};
 
-	for (size_t i = 0; i < LP_ARRAY_SIZE(tcp_tables); i++) {
-		FILE *file = fopen(tcp_tables[i], "re");
-		unsigned local_port, state;
+/* As the tables show it: words in the machine's byte order. */
+static struct lp_address read_address(const char *hex)
+{
+	struct lp_address address = {{[10] = 0xff, [11] = 0xff}};
+	size_t words = strlen(hex) / 8;
+	unsigned word;
+
+	for (size_t i = 0; i < words && sscanf(hex + 8 * i, "%8x", &word) == 1; i++)
+		memcpy(address.bytes + 16 - 4 * (words - i), &word, 4);
+	return address;
+}
+
+/* The next socket of a table that listens; they come first there. */
+static bool read_listener(FILE *file, struct listener *ret_listener)
+{
+	char line[512], address[33];
+
+	while (fgets(line, sizeof(line), file)) {
+		unsigned port, state;
 		unsigned long inode;
 
-		if (!file)
-			continue;
-		if (!fgets(line, sizeof(line), file))
-			line[0] = '\0';
-		while (count < max && fgets(line, sizeof(line), file)) {
-			if (sscanf(line,
-				    " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u "
-				    "%*d %lu",
-				    &local_port, &state, &inode) != 3)
-				continue;
-			if (state != TABLE_LISTEN)
-				break;
-			if (local_port == port)
-				ret_inodes[count++] = inode;
-		}
-		fclose(file);
+		if (sscanf(line,
+			    " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*d "
+			    "%lu",
+			    address, &port, &state, &inode) != 4)
+			continue; /* the head line */
+		if (state != TABLE_LISTEN)
+			return false;
+		*ret_listener = (struct listener){read_address(address), port, inode};
+		return true;
 	}
-	return count;
+	return false;
+}
+
+/* Calls see for each socket that listens on port, until it answers true. */
+static bool look_for_listener(
+	unsigned port, bool (*see)(const struct listener *listener, void *context), void *context)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(tcp_tables) && !found; i++) {
+		FILE *file = fopen(tcp_tables[i], "re");
+		struct listener listener;
+
+		while (file && !found && read_listener(file, &listener))
+			found = listener.port == port && see(&listener, context);
+		if (file)
+			fclose(file);
+	}
+	return found;
+}
+
+static bool is_socket(const struct listener *listener, void *context)
+{
+	return listener->socket == *(const ino_t *)context;
 }
 
 static bool still_listens(const struct served *served)
 {
-	ino_t inodes[LISTENERS_MAX];
-	size_t count = find_listeners(served->port, inodes, LP_ARRAY_SIZE(inodes));
+	ino_t socket = served->socket;
 
-	for (size_t i = 0; i < count; i++)
-		if (inodes[i] == served->socket)
-			return true;
+	return look_for_listener(served->port, is_socket, &socket);
+}
+
+/* Who listens on a port: the command at this address, others at it, others at any. */
+struct audience {
+	const struct local *local;
+	struct lp_address address;
+	bool own, others, others_anywhere;
+};
+
+static bool add_listener(const struct listener *listener, void *context)
+{
+	struct audience *audience = context;
+	bool here = !memcmp(&listener->address, &audience->address, sizeof(audience->address));
+
+	for (const struct served *at = audience->local->first; at; at = at->next)
+		if (at->port == listener->port && at->socket == listener->socket) {
+			audience->own |= here;
+			return false;
+		}
+	/* at all addresses is at this one too */
+	audience->others |= here || lp_address_is_any(&listener->address);
+	audience->others_anywhere = true;
 	return false;
 }
 
-static bool is_own(const struct local *local, ino_t inode)
+static struct audience find_audience(
+	const struct local *local, const struct lp_address *address, unsigned port)
 {
-	for (const struct served *at = local->first; at; at = at->next)
-		if (at->port && at->socket == inode)
-			return true;
-	return false;
+	struct audience audience = {.local = local, .address = *address};
+
+	look_for_listener(port, add_listener, &audience);
+	return audience;
 }
 
 bool lp_local_is_free(const struct local *local, unsigned port)
 {
-	ino_t inodes[LISTENERS_MAX];
-	size_t count = find_listeners(port, inodes, LP_ARRAY_SIZE(inodes));
-
-	for (size_t i = 0; i < count; i++)
-		if (!is_own(local, inodes[i]))
-			return false;
-	return true;
+	return !find_audience(local, &(struct lp_address){{0}}, port).others_anywhere;
 }
 
 static bool is_gone(const struct served *served)
@@ -148,14 +193,12 @@ static struct lp_address loopback_of(const struct lp_address *address)
 
 bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port)
 {
-	const struct lp_address meant = loopback_of(address);
-
 	/* the address too: somebody else may serve the same port on another loopback address */
-	for (const struct served *at = local->first; at; at = at->next)
-		if (at->port == port && !memcmp(&at->address, &meant, sizeof(meant)) &&
-			still_listens(at))
-			return true;
-	return false;
+	const struct lp_address meant = loopback_of(address);
+	const struct audience audience = find_audience(local, &meant, port);
+
+	/* with SO_REUSEPORT another server can share it, and the kernel chooses between them */
+	return audience.own && !audience.others;
 }
 
 bool lp_local_serves_file(struct local *local, int file)
@@ -327,6 +370,8 @@ static int listen_tcp(struct caller *caller)
 	}
 	if (!lp_address_is_loopback(&address))
 		return refuse_server(caller, &address, port);
+	if (find_audience(&caller->gate->local, &address, port).others)
+		return -EADDRINUSE; /* SO_REUSEPORT would share a server's port, and its clients */
 	if (listen(caller->fd, (int)caller->call.args[1]) < 0)
 		return -errno;
 	return remember(&caller->gate->local, (struct served){.address = address,
