@@ -238,6 +238,7 @@ class Suite:
     def __init__(self):
         self.tests = []
         self.made_account = None
+        self.as_root = False
 
     def test(self, what, backends=("landlock", "bwrap")):
         def add(function):
@@ -256,7 +257,7 @@ class Suite:
 
     def find_account(self):
         name = os.environ.get("LAB_USER")
-        if os.getuid() != 0:
+        if os.getuid() != 0 or self.as_root:
             self.account = pwd.getpwuid(os.getuid())
             self.identity = {}
             return
@@ -304,8 +305,10 @@ class Suite:
         parser.add_argument("--filter", default=".")
         parser.add_argument("--backend", choices=["landlock", "bwrap"])
         parser.add_argument("--jobs", type=int, default=jobs)
+        parser.add_argument("--user", choices=["root"], help="run the acts as root too")
         args = parser.parse_args()
         self.jobs = args.jobs
+        self.as_root = args.user == "root"
         self.chosen = chosen = [entry for entry in self.tests if re.search(args.filter, entry[0])
                   and args.backend in (None, entry[2])]
         print(f"TAP version 13\n1..{len(chosen)}", flush=True)
