@@ -102,8 +102,8 @@ static int connect_to_resolver(struct caller *caller)
 
 /*
  * Programs ask the machine's nameserver over TCP (RES_OPTIONS), and that may be a host which is
- * allowed: our resolver answers all the same, lest names leave and real addresses come. A DNS server
- * that is meant itself has a rule with its port.
+ * allowed: our resolver answers all the same, lest names leave and real addresses come. A DNS
+ * server that is meant itself has a rule with its port.
  */
 static bool may_connect(const struct lp_gate *gate, const char *host, unsigned port)
 {
@@ -122,8 +122,8 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 		return connect_to_gate(caller, &packet, false);
 	lp_address_print(address, host);
 	if (lp_local_serves_port(&gate->local, address, port) ||
-		lp_policy_port_rule(gate->policy, port) ||
-		may_connect(gate, "localhost", port) || may_connect(gate, host, port))
+		lp_policy_port_rule(gate->policy, port) || may_connect(gate, "localhost", port) ||
+		may_connect(gate, host, port))
 		return lp_connect_as(caller, &caller->address.any, caller->length);
 	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
 		return connect_to_resolver(caller);
