@@ -127,6 +127,9 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 		return lp_connect_as(caller, &caller->address.any, caller->length);
 	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
 		return connect_to_resolver(caller);
+	if (lp_local_is_free(
+		    &gate->local, port)) /* as it would be without us: nothing was kept from it */
+		return -ECONNREFUSED;
 	return refuse(caller, REFUSAL_LOCAL, host, port, NULL);
 }
 
@@ -155,7 +158,7 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
 	if (name && may_connect(gate, name, port))
 		return connect_to_name(caller, name, port);
-	if (port == DNS_PORT) /* also where the hosts file has a name for the nameserver */
+	if (port == DNS_PORT)
 		return connect_to_resolver(caller);
 	if (name)
 		return refuse(caller, REFUSAL_HOST, name, port,

@@ -17,44 +17,72 @@
 
 #include "gate/parts.h"
 
+#define TABLE_LISTEN         0x0a
+#define LISTENERS_MAX        64
 #define SERVED_MAX           4096
 #define FIRST_FREE_PORT_FILE "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 static const char *const tcp_tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
 
-/* Whether a socket that listens on port has this inode; listeners come first in the table. */
-static bool table_has(const char *table, unsigned port, ino_t inode)
+/* The inodes of the sockets that listen on port, at most max; listeners come first in a table. */
+static size_t find_listeners(unsigned port, ino_t *ret_inodes, size_t max)
 {
-	FILE *file = fopen(table, "re");
 	char line[512];
-	bool found = false;
+	size_t count = 0;
 
-	if (!file)
-		return false;
-	if (!fgets(line, sizeof(line), file))
-		line[0] = '\0';
-	while (!found && fgets(line, sizeof(line), file)) {
+	for (size_t i = 0; i < LP_ARRAY_SIZE(tcp_tables); i++) {
+		FILE *file = fopen(tcp_tables[i], "re");
 		unsigned local_port, state;
-		unsigned long entry;
+		unsigned long inode;
 
-		if (sscanf(line,
-			    " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*d %lu",
-			    &local_port, &state, &entry) != 3)
+		if (!file)
 			continue;
-		if (state != 0x0a)
-			break;
-		found = local_port == port && entry == inode;
+		if (!fgets(line, sizeof(line), file))
+			line[0] = '\0';
+		while (count < max && fgets(line, sizeof(line), file)) {
+			if (sscanf(line,
+				    " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u "
+				    "%*d %lu",
+				    &local_port, &state, &inode) != 3)
+				continue;
+			if (state != TABLE_LISTEN)
+				break;
+			if (local_port == port)
+				ret_inodes[count++] = inode;
+		}
+		fclose(file);
 	}
-	fclose(file);
-	return found;
+	return count;
 }
 
 static bool still_listens(const struct served *served)
 {
-	for (size_t i = 0; i < LP_ARRAY_SIZE(tcp_tables); i++)
-		if (table_has(tcp_tables[i], served->port, served->socket))
+	ino_t inodes[LISTENERS_MAX];
+	size_t count = find_listeners(served->port, inodes, LP_ARRAY_SIZE(inodes));
+
+	for (size_t i = 0; i < count; i++)
+		if (inodes[i] == served->socket)
 			return true;
 	return false;
+}
+
+static bool is_own(const struct local *local, ino_t inode)
+{
+	for (const struct served *at = local->first; at; at = at->next)
+		if (at->port && at->socket == inode)
+			return true;
+	return false;
+}
+
+bool lp_local_is_free(const struct local *local, unsigned port)
+{
+	ino_t inodes[LISTENERS_MAX];
+	size_t count = find_listeners(port, inodes, LP_ARRAY_SIZE(inodes));
+
+	for (size_t i = 0; i < count; i++)
+		if (!is_own(local, inodes[i]))
+			return false;
+	return true;
 }
 
 static bool is_gone(const struct served *served)

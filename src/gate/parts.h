@@ -68,7 +68,8 @@ int lp_names_add(struct names *names, const struct lp_address *address, const ch
 /* Whether address is one of those that stand for names; ret_host: which name, or NULL. */
 bool lp_names_find(
 	const struct names *names, const struct lp_address *address, const char **ret_host);
-/* A name that the hosts file gives address, if one is there one that may be connected to; or NULL. */
+/* A name that the hosts file gives address, if one is there one that may be connected to; or NULL.
+ */
 const char *lp_names_from_file(struct names *names, const struct lp_policy *policy,
 	const struct lp_address *address, unsigned port);
 void lp_names_clear(struct names *names);
@@ -164,6 +165,8 @@ int lp_local_bind(struct caller *caller);
 int lp_local_listen(struct caller *caller);
 /* Whether a process of the pen listens on this loopback address and port. */
 bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port);
+/* Whether nobody but the pen listens on this port, on whichever address. */
+bool lp_local_is_free(const struct local *local, unsigned port);
 /* Whether the socket file, or the abstract name, was made in the pen. */
 bool lp_local_serves_file(struct local *local, int file);
 bool lp_local_serves_name(struct local *local, const char *name, size_t length);

@@ -586,5 +586,28 @@ def race_listen(case):
     race(case, "swap-listen", "2000")
 
 
+# ---- crowds ------------------------------------------------------------------------------------------
+
+
+@test("many programs connect to their own server at once, with signals all the time")
+def storm_local(case):
+    storm = os.environ["NET_STORM"]
+    case.bare(f"{storm} 8 16 20").works("2560 connections")
+    case.pen(f"{storm} 8 16 20", {**OK, "allowLocalBinding": True}).works("2560 connections")
+
+
+@test("and through the proxy")
+def storm_proxy(case):
+    storm = os.environ["NET_STORM"]
+    server = subprocess.Popen(["ip", "netns", "exec", os.environ["LAB_NETNS"], storm, "echo", "7100"])
+    try:
+        time.sleep(0.3)
+        case.bare(f"{storm} 4 16 20 {ADDR} 7100").works("1280 connections")
+        case.pen(f"{storm} 4 16 20 {ADDR} 7100", {"allowedDomains": [f"{ADDR}:7100"]}).works(
+            "1280 connections")
+    finally:
+        server.kill()
+
+
 if __name__ == "__main__":
     SUITE.main(jobs=1)
