@@ -219,11 +219,30 @@ static void add_calls(struct filter *filter)
  */
 static void add_gate(struct filter *filter)
 {
+	/* options that lead a connection elsewhere than its address says, without any privilege */
+	static const struct {
+		uint32_t level, option;
+	} detours[] = {
+		{1, 25},  /* SO_BINDTODEVICE */
+		{1, 62},  /* SO_BINDTOIFINDEX */
+		{41, 57}, /* IPV6_RTHDR */
+		{41, 5},  /* IPV6_2292RTHDR */
+		{41, 6},  /* IPV6_2292PKTOPTIONS */
+	};
+	const uint32_t new_listener = 8;
 	const int level_ip = 0, level_ipv6 = 41, recverr = 11, recverr_ipv6 = 25;
 
 	add(filter, "connect", NOTIFY, {0});
 	add(filter, "bind", NOTIFY, {0});
 	add(filter, "listen", NOTIFY, {0});
+	/*
+	 * A listener of the command's own would be asked once the gate is gone, and could let its
+	 * calls go on. The kernel allows one listener, so this is what it says, too.
+	 */
+	add(filter, "seccomp", FAIL(EBUSY), HAS(1, new_listener));
+	for (size_t i = 0; i < LP_ARRAY_SIZE(detours); i++)
+		add(filter, "setsockopt", FAIL(EPERM), IS(1, detours[i].level),
+			IS(2, detours[i].option));
 	add(filter, "setsockopt", FAIL(0), IS(1, level_ip), IS(2, recverr));
 	add(filter, "setsockopt", FAIL(0), IS(1, level_ipv6), IS(2, recverr_ipv6));
 }
