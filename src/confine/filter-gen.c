@@ -229,7 +229,7 @@ static void add_gate(struct filter *filter)
 		{41, 5},  /* IPV6_2292RTHDR */
 		{41, 6},  /* IPV6_2292PKTOPTIONS */
 	};
-	const uint32_t new_listener = 8;
+	const uint32_t new_listener = 8, set_dumpable = 4;
 	const int level_ip = 0, level_ipv6 = 41, recverr = 11, recverr_ipv6 = 25;
 
 	add(filter, "connect", NOTIFY, {0});
@@ -240,6 +240,11 @@ static void add_gate(struct filter *filter)
 	 * calls go on. The kernel allows one listener, so this is what it says, too.
 	 */
 	add(filter, "seccomp", FAIL(EBUSY), HAS(1, new_listener));
+	/*
+	 * The gate must be able to read addresses also of programs that forbid to be traced
+	 * (ssh-agent): they are told that it is so. Tracing is closed in here by other means.
+	 */
+	add(filter, "prctl", FAIL(0), IS(0, set_dumpable), IS(1, 0));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(detours); i++)
 		add(filter, "setsockopt", FAIL(EPERM), IS(1, detours[i].level),
 			IS(2, detours[i].option));

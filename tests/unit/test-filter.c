@@ -245,6 +245,9 @@ static const struct row gate_rows[] = {
 	{"own listener", SYS_seccomp, {1, 8}, FAIL_WITH(EBUSY), 0},
 	{"own listener, more flags", SYS_seccomp, {1, 0x29}, FAIL_WITH(EBUSY), 0},
 	{"own filter", SYS_seccomp, {1, 1}, ALLOW, 0},
+	{"not dumpable", SYS_prctl, {4, 0}, FAIL_WITH(0), 0},
+	{"dumpable", SYS_prctl, {4, 1}, ALLOW, 0},
+	{"no new privileges", SYS_prctl, {38, 1}, ALLOW, 0},
 };
 
 /* Sockets that the gate makes only where it has to. */
