@@ -45,6 +45,7 @@ same() {
 
 @test "in a pen doctor knows it" {
 	[ "$(works outside)" = True ]
-	run -1 "$LANDPEN" -q -s read.json --ro "$LANDPEN" "$LANDPEN" doctor --json
+	# sanitizers look for leaks by ptrace, which is closed in there
+	run -1 "$LANDPEN" -q --env ASAN_OPTIONS=detect_leaks=0 -s read.json --ro "$LANDPEN" "$LANDPEN" doctor --json
 	[[ $output == *'"outside": {"works": false'* ]]
 }

@@ -73,7 +73,8 @@ const char *lp_landlock_right_name(uint64_t right);
 /* openat2(2) with RESOLVE_NO_SYMLINKS; on kernels before 5.6 an open that is checked afterwards. */
 int lp_open_no_symlinks(const char *path, int flags);
 
-/* close_range(first, UINT_MAX), by /proc/self/fd where the call is missing. 0 or -errno. */
+/* close_range(2), by /proc/self/fd where the call is missing; from first on. 0 or -errno. */
+int lp_close_range(unsigned first, unsigned last);
 int lp_close_from(int first);
 
 int lp_pidfd_open(pid_t pid);

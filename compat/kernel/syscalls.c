@@ -122,12 +122,12 @@ int lp_open_no_symlinks(const char *path, int flags)
 	return -ELOOP;
 }
 
-int lp_close_from(int first)
+int lp_close_range(unsigned first, unsigned last)
 {
 	const struct dirent *entry;
 	DIR *dir;
 
-	if (syscall(NR_CLOSE_RANGE, first, UINT_MAX, 0) == 0)
+	if (syscall(NR_CLOSE_RANGE, first, last, 0) == 0)
 		return 0;
 	dir = opendir("/proc/self/fd");
 	if (!dir)
@@ -135,11 +135,18 @@ int lp_close_from(int first)
 	while ((entry = readdir(dir))) {
 		int fd = (int)strtol(entry->d_name, NULL, 10);
 
-		if (fd >= first && fd != dirfd(dir))
+		/* "." and ".." are no numbers */
+		if (entry->d_name[0] != '.' && (unsigned)fd >= first && (unsigned)fd <= last &&
+			fd != dirfd(dir))
 			close(fd);
 	}
 	closedir(dir);
 	return 0;
+}
+
+int lp_close_from(int first)
+{
+	return lp_close_range((unsigned)first, UINT_MAX);
 }
 
 int lp_pidfd_open(pid_t pid)

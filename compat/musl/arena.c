@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define FIRST_CHUNK ((size_t)64 * 1024)
+#define FIRST_CHUNK ((size_t)24 * 1024)
 #define CHUNK       ((size_t)1024 * 1024)
 #define ALIGNMENT   ((size_t)16)
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -49,19 +48,19 @@ static int set_limits(const struct lp_limits *limits, struct lp_err *err)
 static int add_floor(int ruleset, const struct lp_floor *floor, struct lp_err *err)
 {
 	uint64_t access = floor->access;
-	struct stat st;
 	lp_autoclose int fd = lp_open_no_symlinks(floor->path, O_PATH | O_CLOEXEC);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode))
-		access &= LP_FS_FILE_RIGHTS;
 	if (!access)
 		return 0;
 	r = lp_landlock_add_path(ruleset, fd, access);
+	/* what only folders can have is refused on anything else */
+	if (r == -EINVAL && access & ~LP_FS_FILE_RIGHTS) {
+		access &= LP_FS_FILE_RIGHTS;
+		r = access ? lp_landlock_add_path(ruleset, fd, access) : 0;
+	}
 	return r < 0 ? lp_fail(err, -r, "Landlock rule for %s: %m", floor->path) : 0;
 }
 

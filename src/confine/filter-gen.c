@@ -1,28 +1,24 @@
 /*
  * Writes the seccomp filters as C tables, one for each combination of the LP_FILTER_ bits, so that
- * the launcher neither links libseccomp nor spends its start-up on generating them.
+ * the launcher does not spend its start-up on generating them.
  *
  * Runs at build time on the build host: filter-gen ARCH OUT.c. The tables below are the whole list
  * of what is closed. Everything else is allowed: the file rules are Landlock's or the mounts'.
+ * libseccomp knows the numbers of the calls; filter-build.c makes the programs.
  *
  * Arguments that the kernel reads as 32 bits are compared as 32 bits: comparing 64 would let a
  * caller pass by setting high bits (CVE-2019-10063).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "confine/filter-build.h"
 #include "confine/filters.h"
-
-#define LOW32 0xffffffffULL
 
 /* A call that is closed unless one of the bits in `opened_by` is set. */
 struct closed_call {
@@ -133,328 +129,241 @@ static const struct {
 };
 
 /* clone and unshare flags that make a namespace; CLONE_NEWTIME is one for unshare only. */
-static const uint64_t namespace_flags[] = {
-	0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000};
-#define CLONE_NEWTIME_ 0x00000080ULL
+#define NAMESPACE_FLAGS 0x7e020000
+#define CLONE_NEWTIME_  0x00000080
 
-static void die(const char *what, int error)
+enum { UNIX_ = 1, INET_ = 2, INET6_ = 10, NETLINK_ = 16 };
+enum { STREAM_ = 1, DGRAM_ = 2, RAW_ = 3, SEQPACKET_ = 5, TYPE_MASK_ = 15 };
+
+/* harmless bits: PER_LINUX32, UNAME26, ADDR_NO_RANDOMIZE; the last one only asks */
+static const uint32_t personalities[] = {0, 8, 0x20000, 0x20008, 0x40000, 0x40008, 0xffffffff};
+
+static const uint32_t families[] = {UNIX_, INET_, INET6_, NETLINK_};
+
+#define FAIL(error) (SECCOMP_RET_ERRNO | (error))
+#define ALLOW       SECCOMP_RET_ALLOW
+#define NOTIFY      SECCOMP_RET_USER_NOTIF
+
+#define IS(arg, value)                 \
+	{                              \
+		TEST_IS, arg, value, 0 \
+	}
+#define TYPE_IS(type)                        \
+	{                                    \
+		TEST_IS, 1, type, TYPE_MASK_ \
+	}
+#define HAS(arg, bits)                 \
+	{                              \
+		TEST_HAS, arg, bits, 0 \
+	}
+#define WIDE_ABOVE(arg, value)                 \
+	{                                      \
+		TEST_WIDE_ABOVE, arg, value, 0 \
+	}
+
+void die(const char *what, int error)
 {
 	fprintf(stderr, "filter-gen: %s: %s\n", what, strerror(error));
 	exit(1);
 }
 
-static void add(
-	scmp_filter_ctx ctx, int error, int number, unsigned count, const struct scmp_arg_cmp *args)
-{
-	int r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint32_t)error), number, count, args);
+/* One filter in the making. */
+struct filter {
+	uint32_t arch;
+	unsigned bits;
+	struct rules rules;
+};
 
-	/* EDOM: the call does not exist on this architecture */
-	if (r < 0 && r != -EDOM)
-		die(seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number), -r);
+/* If all tests hold, the call gets this answer, unless something said before holds too. */
+#define add(filter, call, answer, ...) \
+	add_rule(filter, call, 0, &(struct rule){.action = (answer), .tests = {__VA_ARGS__}})
+
+static void add_rule(struct filter *filter, const char *call, int known, struct rule *rule)
+{
+	int number = seccomp_syscall_resolve_name_arch(filter->arch, call);
+
+	if (number == __NR_SCMP_ERROR)
+		number = known;
+	if (number == 0 || (known && number != known))
+		die(call, ENOSYS);
+	if (number < 0)
+		return; /* not on this architecture */
+	rule->number = rule->last = (uint32_t)number;
+	rules_add(&filter->rules, rule);
 }
 
-/* Whether this build's libseccomp has no name for a call that is to be closed. */
-static bool is_unnamed(const struct closed_call *call, unsigned bits)
-{
-	return !(call->opened_by & bits) &&
-	       seccomp_syscall_resolve_name(call->name) == __NR_SCMP_ERROR;
-}
-
-static void add_calls(scmp_filter_ctx ctx, unsigned bits)
+static void add_calls(struct filter *filter)
 {
 	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++) {
 		const struct closed_call *call = &closed_calls[i];
-		int number = seccomp_syscall_resolve_name(call->name);
+		struct rule rule = {.action = FAIL((uint32_t)call->error)};
 
-		if (call->opened_by & bits || is_unnamed(call, bits))
-			continue;
-		add(ctx, call->error, number, 0, NULL);
+		if (!(call->opened_by & filter->bits))
+			add_rule(filter, call->name, call->number, &rule);
 	}
-}
-
-static void add_namespaces(scmp_filter_ctx ctx)
-{
-	for (size_t i = 0; i < LP_ARRAY_SIZE(namespace_flags); i++) {
-		uint64_t flag = namespace_flags[i];
-		const struct scmp_arg_cmp arg = SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag);
-
-		add(ctx, EPERM, SCMP_SYS(clone), 1, &arg);
-		add(ctx, EPERM, SCMP_SYS(unshare), 1, &arg);
-	}
-	add(ctx, EPERM, SCMP_SYS(unshare), 1,
-		&SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWTIME_, CLONE_NEWTIME_));
-}
-
-static void add_ioctls(scmp_filter_ctx ctx, unsigned bits)
-{
-	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_ioctls); i++) {
-		const struct scmp_arg_cmp arg =
-			SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, closed_ioctls[i].request);
-
-		if (!(closed_ioctls[i].opened_by & bits))
-			add(ctx, EPERM, SCMP_SYS(ioctl), 1, &arg);
-	}
-}
-
-enum { UNIX_ = 1, INET_ = 2, INET6_ = 10, NETLINK_ = 16 };
-/* A call whose argument 0 (32 bits) must have one of a few values. */
-struct value_list {
-	const char *call;
-	uint32_t error;
-	bool final; /* nothing else is asked of the call */
-	size_t count;
-	uint32_t values[8];
-};
-
-static const struct value_list value_lists[] = {
-	/* harmless bits: PER_LINUX32, UNAME26, ADDR_NO_RANDOMIZE; the last one only asks */
-	{"personality", EPERM, true, 7, {0, 8, 0x20000, 0x20008, 0x40000, 0x40008, 0xffffffff}},
-	{"socket", EAFNOSUPPORT, false, 4, {UNIX_, INET_, INET6_, NETLINK_}},
-};
-
-/* Calls with no name in libseccomp are all newer than this: from here on numbers are the same on
- * every architecture. */
-#define FIRST_UNNAMED 424
-
-enum { STREAM_ = 1, DGRAM_ = 2, RAW_ = 3, SEQPACKET_ = 5, TYPE_MASK_ = 15 };
-
-static void notify(scmp_filter_ctx ctx, int number, unsigned count, const struct scmp_arg_cmp *args)
-{
-	int r = seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, number, count, args);
-
-	if (r < 0)
-		die("notification", -r);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_ioctls); i++)
+		if (!(closed_ioctls[i].opened_by & filter->bits))
+			add(filter, "ioctl", FAIL(EPERM), IS(1, closed_ioctls[i].request));
+	for (size_t i = 0; i < LP_ARRAY_SIZE(personalities); i++)
+		add(filter, "personality", ALLOW, IS(0, personalities[i]));
+	add(filter, "personality", FAIL(EPERM), {0});
+	if (filter->bits & LP_FILTER_NAMESPACES)
+		return;
+	add(filter, "clone", FAIL(EPERM), HAS(0, NAMESPACE_FLAGS));
+	add(filter, "unshare", FAIL(EPERM), HAS(0, NAMESPACE_FLAGS | CLONE_NEWTIME_));
 }
 
 /*
  * The gate decides where sockets go. UDP sockets are not given out: what the gate answers with is
  * no such socket, and is told for one option that glibc's resolver insists on that it has it.
  */
-static void add_gate(scmp_filter_ctx ctx, unsigned bits)
+static void add_gate(struct filter *filter)
 {
-	/* protocols above the highest are refused elsewhere */
+	/* options that lead a connection elsewhere than its address says, without any privilege */
 	static const struct {
-		uint64_t family, type, highest;
-	} made[] = {{INET_, STREAM_, 6}, {INET6_, STREAM_, 6}, {UNIX_, STREAM_, LOW32},
-		{UNIX_, SEQPACKET_, LOW32}, {NETLINK_, RAW_, 0}, {NETLINK_, DGRAM_, 0}};
+		uint32_t level, option;
+	} detours[] = {
+		{1, 25},  /* SO_BINDTODEVICE */
+		{1, 62},  /* SO_BINDTOIFINDEX */
+		{41, 57}, /* IPV6_RTHDR */
+		{41, 5},  /* IPV6_2292RTHDR */
+		{41, 6},  /* IPV6_2292PKTOPTIONS */
+	};
+	const uint32_t new_listener = 8, set_dumpable = 4;
 	const int level_ip = 0, level_ipv6 = 41, recverr = 11, recverr_ipv6 = 25;
 
-	notify(ctx, SCMP_SYS(connect), 0, NULL);
-	notify(ctx, SCMP_SYS(bind), 0, NULL);
-	notify(ctx, SCMP_SYS(listen), 0, NULL);
-	for (uint64_t family = INET_; family <= INET6_; family += INET6_ - INET_)
-		notify(ctx, SCMP_SYS(socket), 2,
-			(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, family),
-				SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_)});
-	for (size_t i = 0; bits & LP_FILTER_SOCKETS && i < LP_ARRAY_SIZE(made); i++)
-		notify(ctx, SCMP_SYS(socket), 3,
-			(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, made[i].family),
-				SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, made[i].type),
-				SCMP_A2(SCMP_CMP_LE, made[i].highest)});
-	add(ctx, 0, SCMP_SYS(setsockopt), 2,
-		(struct scmp_arg_cmp[]){SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, level_ip),
-			SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, recverr)});
-	add(ctx, 0, SCMP_SYS(setsockopt), 2,
-		(struct scmp_arg_cmp[]){SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, level_ipv6),
-			SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, recverr_ipv6)});
+	add(filter, "connect", NOTIFY, {0});
+	add(filter, "bind", NOTIFY, {0});
+	add(filter, "listen", NOTIFY, {0});
+	/*
+	 * A listener of the command's own would be asked once the gate is gone, and could let its
+	 * calls go on. The kernel allows one listener, so this is what it says, too.
+	 */
+	add(filter, "seccomp", FAIL(EBUSY), HAS(1, new_listener));
+	/*
+	 * The gate must be able to read addresses also of programs that forbid to be traced
+	 * (ssh-agent): they are told that it is so. Tracing is closed in here by other means.
+	 */
+	add(filter, "prctl", FAIL(0), IS(0, set_dumpable), IS(1, 0));
+	for (size_t i = 0; i < LP_ARRAY_SIZE(detours); i++)
+		add(filter, "setsockopt", FAIL(EPERM), IS(1, detours[i].level),
+			IS(2, detours[i].option));
+	add(filter, "setsockopt", FAIL(0), IS(1, level_ip), IS(2, recverr));
+	add(filter, "setsockopt", FAIL(0), IS(1, level_ipv6), IS(2, recverr_ipv6));
 }
 
-static void add_inet(scmp_filter_ctx ctx, uint64_t family, unsigned bits)
+/* Sockets that the gate makes. What must not be made at all was refused before this. */
+static void add_made(struct filter *filter)
 {
-	const struct scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, family);
+	static const struct {
+		uint32_t family, type;
+	} made[] = {{INET_, STREAM_}, {INET6_, STREAM_}, {UNIX_, STREAM_}, {UNIX_, SEQPACKET_},
+		{NETLINK_, RAW_}, {NETLINK_, DGRAM_}};
 
-	if (!(bits & (LP_FILTER_INET | LP_FILTER_GATE))) {
-		add(ctx, EACCES, SCMP_SYS(socket), 1, &is_family);
+	add(filter, "socket", NOTIFY, IS(0, INET_), TYPE_IS(DGRAM_));
+	add(filter, "socket", NOTIFY, IS(0, INET6_), TYPE_IS(DGRAM_));
+	for (size_t i = 0; filter->bits & LP_FILTER_SOCKETS && i < LP_ARRAY_SIZE(made); i++)
+		add(filter, "socket", NOTIFY, IS(0, made[i].family), TYPE_IS(made[i].type));
+}
+
+static void add_inet(struct filter *filter, uint32_t family)
+{
+	if (!(filter->bits & (LP_FILTER_INET | LP_FILTER_GATE))) {
+		add(filter, "socket", FAIL(EACCES), IS(0, family));
 		return;
 	}
 	/* above TCP: MPTCP, SCTP, SMC; below: the kernel knows no other stream */
-	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
-		(struct scmp_arg_cmp[]){is_family, SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, STREAM_),
-			SCMP_A2(SCMP_CMP_GT, 6)});
-	if (!(bits & LP_FILTER_GATE))
-		add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 3,
-			(struct scmp_arg_cmp[]){is_family,
-				SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, DGRAM_),
-				SCMP_A2(SCMP_CMP_GT, 17)});
-	for (uint64_t type = RAW_; type <= TYPE_MASK_; type++)
-		add(ctx, type == RAW_ ? EPERM : ESOCKTNOSUPPORT, SCMP_SYS(socket), 2,
-			(struct scmp_arg_cmp[]){
-				is_family, SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, type)});
+	add(filter, "socket", FAIL(EPROTONOSUPPORT), IS(0, family), TYPE_IS(STREAM_),
+		WIDE_ABOVE(2, 6));
+	if (!(filter->bits & LP_FILTER_GATE))
+		add(filter, "socket", FAIL(EPROTONOSUPPORT), IS(0, family), TYPE_IS(DGRAM_),
+			WIDE_ABOVE(2, 17));
+	add(filter, "socket", FAIL(EPERM), IS(0, family), TYPE_IS(RAW_));
+	add(filter, "socket", FAIL(ESOCKTNOSUPPORT), IS(0, family),
+		{TEST_ABOVE, 1, RAW_, TYPE_MASK_});
 }
 
-static void add_sockets(scmp_filter_ctx ctx, unsigned bits)
+static void add_unix(struct filter *filter)
 {
-	const uint64_t fastopen = 0x20000000;
-
-	/* families that are not in sockets[] never get here, see write_preamble() */
-	add_inet(ctx, INET_, bits);
-	add_inet(ctx, INET6_, bits);
-	add(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
-		(struct scmp_arg_cmp[]){
-			SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, NETLINK_), SCMP_A2(SCMP_CMP_NE, 0)});
-	if (!(bits & (LP_FILTER_UNIX | LP_FILTER_GATE)))
-		add(ctx, EPERM, SCMP_SYS(socket), 1, &SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_));
-	/* a datagram socket can name a peer in every send, which no filter sees (RAW: the same) */
-	else if (!(bits & LP_FILTER_UNIX))
-		for (uint64_t type = DGRAM_; type <= RAW_; type++)
-			add(ctx, EPERM, SCMP_SYS(socket), 2,
-				(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, UNIX_),
-					SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, type)});
-	add(ctx, EAFNOSUPPORT, SCMP_SYS(socketpair), 1, &SCMP_A0(SCMP_CMP_NE, UNIX_));
-	/* a datagram pair can be re-aimed at any socket file by sendto(2); a stream pair cannot */
-	if (!(bits & LP_FILTER_UNIX))
-		for (uint64_t type = DGRAM_; type <= RAW_; type++)
-			add(ctx, EPERM, SCMP_SYS(socketpair), 1,
-				&SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK_, type));
-	if (bits & LP_FILTER_INET)
+	if (filter->bits & LP_FILTER_UNIX)
 		return;
-	add(ctx, EACCES, SCMP_SYS(sendto), 1, &SCMP_A3(SCMP_CMP_MASKED_EQ, fastopen, fastopen));
-	add(ctx, EACCES, SCMP_SYS(sendmsg), 1, &SCMP_A2(SCMP_CMP_MASKED_EQ, fastopen, fastopen));
-	add(ctx, EACCES, SCMP_SYS(sendmmsg), 1, &SCMP_A3(SCMP_CMP_MASKED_EQ, fastopen, fastopen));
+	if (!(filter->bits & LP_FILTER_GATE)) {
+		add(filter, "socket", FAIL(EPERM), IS(0, UNIX_));
+		return;
+	}
+	/* a datagram socket can name a peer in every send, which no filter sees (RAW: the same) */
+	add(filter, "socket", FAIL(EPERM), IS(0, UNIX_), TYPE_IS(DGRAM_));
+	add(filter, "socket", FAIL(EPERM), IS(0, UNIX_), TYPE_IS(RAW_));
+}
+
+static void add_sockets(struct filter *filter)
+{
+	const uint32_t fastopen = 0x20000000;
+
+	add_inet(filter, INET_);
+	add_inet(filter, INET6_);
+	add(filter, "socket", FAIL(EPROTONOSUPPORT), IS(0, NETLINK_), WIDE_ABOVE(2, 0));
+	add_unix(filter);
+	if (filter->bits & LP_FILTER_GATE)
+		add_made(filter);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(families); i++)
+		add(filter, "socket", ALLOW, IS(0, families[i]));
+	add(filter, "socket", FAIL(EAFNOSUPPORT), {0});
+	/* a datagram pair can be re-aimed at any socket file by sendto(2); a stream pair cannot */
+	if (!(filter->bits & LP_FILTER_UNIX)) {
+		add(filter, "socketpair", FAIL(EPERM), TYPE_IS(DGRAM_));
+		add(filter, "socketpair", FAIL(EPERM), TYPE_IS(RAW_));
+	}
+	add(filter, "socketpair", FAIL(EAFNOSUPPORT), WIDE_ABOVE(0, UNIX_));
+	add(filter, "socketpair", FAIL(EAFNOSUPPORT), IS(0, 0));
+	if (filter->bits & LP_FILTER_INET)
+		return;
+	add(filter, "sendto", FAIL(EACCES), HAS(3, fastopen));
+	add(filter, "sendmsg", FAIL(EACCES), HAS(2, fastopen));
+	add(filter, "sendmmsg", FAIL(EACCES), HAS(3, fastopen));
 }
 
 /* Limits and priorities only of oneself. */
-static void add_foreign(scmp_filter_ctx ctx)
+static void add_foreign(struct filter *filter)
 {
-	add(ctx, EPERM, SCMP_SYS(prlimit64), 2,
-		(struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_NE, 0), SCMP_A2(SCMP_CMP_NE, 0)});
-	add(ctx, EPERM, SCMP_SYS(setpriority), 1, &SCMP_A0(SCMP_CMP_NE, 0));
-	add(ctx, EPERM, SCMP_SYS(setpriority), 1, &SCMP_A1(SCMP_CMP_NE, 0));
-	add(ctx, EPERM, SCMP_SYS(sched_setscheduler), 1, &SCMP_A0(SCMP_CMP_NE, 0));
-	add(ctx, EPERM, SCMP_SYS(sched_setparam), 1, &SCMP_A0(SCMP_CMP_NE, 0));
-	add(ctx, EPERM, SCMP_SYS(sched_setattr), 1, &SCMP_A0(SCMP_CMP_NE, 0));
+	add(filter, "prlimit64", FAIL(EPERM), WIDE_ABOVE(0, 0), WIDE_ABOVE(2, 0));
+	add(filter, "setpriority", FAIL(EPERM), WIDE_ABOVE(0, 0));
+	add(filter, "setpriority", FAIL(EPERM), WIDE_ABOVE(1, 0));
+	add(filter, "sched_setscheduler", FAIL(EPERM), WIDE_ABOVE(0, 0));
+	add(filter, "sched_setparam", FAIL(EPERM), WIDE_ABOVE(0, 0));
+	add(filter, "sched_setattr", FAIL(EPERM), WIDE_ABOVE(0, 0));
 	/* also refuses pthread_setaffinity_np(3), which names threads by their id: programs go on
 	 */
-	add(ctx, EPERM, SCMP_SYS(sched_setaffinity), 1, &SCMP_A0(SCMP_CMP_NE, 0));
-	add(ctx, EPERM, SCMP_SYS(ioprio_set), 1, &SCMP_A1(SCMP_CMP_NE, 0));
-}
-
-static void write_instruction(FILE *out, const struct sock_filter *at)
-{
-	fprintf(out, "\t{0x%02x, %u, %u, 0x%08x},\n", at->code, at->jt, at->jf, at->k);
-}
-
-static void write_return(FILE *out, uint32_t action)
-{
-	write_instruction(out, &(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
-}
-
-/* If the accumulator is value, go on with the next instruction, else skip `skip` of them. */
-static void write_if(FILE *out, uint32_t value, size_t skip)
-{
-	if (skip > UINT8_MAX)
-		die("jump", ERANGE);
-	write_instruction(out,
-		&(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, (uint8_t)skip));
-}
-
-static void write_load(FILE *out, size_t offset)
-{
-	write_instruction(
-		out, &(struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
-}
-
-/*
- * "Is it this call? Then its argument 0 has one of these values, or it fails with error." An
- * allowed value falls through to what follows if it is only one of several conditions, else it is
- * final.
- */
-static void write_list(FILE *out, const struct value_list *list, uint32_t arch)
-{
-	size_t rest = list->final ? 2 * list->count + 2 : list->count + 3;
-
-	write_if(out, (uint32_t)seccomp_syscall_resolve_name_arch(arch, list->call), rest);
-	/* the low half: both architectures are little-endian */
-	write_load(out, offsetof(struct seccomp_data, args[0]));
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->final) {
-			write_if(out, list->values[i], 1);
-			write_return(out, SECCOMP_RET_ALLOW);
-		} else {
-			/* over the remaining values and the return */
-			write_instruction(
-				out, &(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-					     list->values[i], (uint8_t)(list->count - i), 0));
-		}
-	}
-	write_return(out, SECCOMP_RET_ERRNO | list->error);
-	if (!list->final)
-		write_load(out, offsetof(struct seccomp_data, nr));
-}
-
-static size_t list_length(const struct value_list *list)
-{
-	return list->final ? 2 * list->count + 3 : list->count + 4;
-}
-
-/*
- * What libseccomp cannot say, or only at length, stands before its program, which every other call
- * falls through to: one argument out of a list, and calls that it has no name for. All of the
- * latter have high numbers, so that most calls pass this by in a few steps.
- */
-static void write_preamble(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned bits)
-{
-	size_t unnamed = 0, length = 0;
-
-	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++)
-		unnamed += is_unnamed(&closed_calls[i], bits);
-	for (size_t i = 0; i < LP_ARRAY_SIZE(value_lists); i++)
-		length += list_length(&value_lists[i]);
-	write_load(out, offsetof(struct seccomp_data, arch));
-	write_if(out, audit_arch, 1 + 1 + 2 * unnamed + 5 + length);
-	write_load(out, offsetof(struct seccomp_data, nr));
-	write_instruction(out, &(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
-				       FIRST_UNNAMED, 0, (uint8_t)(2 * unnamed)));
-	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++) {
-		if (!is_unnamed(&closed_calls[i], bits))
-			continue;
-		write_if(out, (uint32_t)closed_calls[i].number, 1);
-		write_return(out, SECCOMP_RET_ERRNO | (uint32_t)closed_calls[i].error);
-	}
-	/* the answer by which lp_confine_is_inside() knows this filter */
-	write_if(out, (uint32_t)seccomp_syscall_resolve_name_arch(arch, "acct"), 4);
-	write_load(out, offsetof(struct seccomp_data, args[0]));
-	write_if(out, LP_FILTER_QUESTION, 1);
-	write_return(out, SECCOMP_RET_ERRNO | LP_FILTER_ANSWER);
-	write_load(out, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < LP_ARRAY_SIZE(value_lists); i++)
-		write_list(out, &value_lists[i], arch);
+	add(filter, "sched_setaffinity", FAIL(EPERM), WIDE_ABOVE(0, 0));
+	add(filter, "ioprio_set", FAIL(EPERM), WIDE_ABOVE(1, 0));
 }
 
 static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned bits)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	struct sock_filter at;
-	FILE *bpf = tmpfile();
-	int r;
+	struct filter filter = {.arch = arch, .bits = bits, .rules = {.audit_arch = audit_arch}};
+	/* x32 calls; -1 is what a tracer skips a call with */
+	const struct rule x32 = {0x40000000, 0xfffffffe, SECCOMP_RET_KILL_PROCESS, {{0}}};
+	struct sock_fprog program;
 
-	if (!ctx || !bpf)
-		die("memory", ENOMEM);
-	if (arch != seccomp_arch_native() &&
-		((r = seccomp_arch_remove(ctx, SCMP_ARCH_NATIVE)) < 0 ||
-			(r = seccomp_arch_add(ctx, arch)) < 0))
-		die("architecture", -r);
-	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	add_calls(ctx, bits);
-	if (!(bits & LP_FILTER_NAMESPACES))
-		add_namespaces(ctx);
-	add_ioctls(ctx, bits);
-	add_sockets(ctx, bits);
-	add_foreign(ctx);
+	if (audit_arch == AUDIT_ARCH_X86_64)
+		rules_add(&filter.rules, &x32);
+	/* the answer by which lp_confine_is_inside() knows this filter */
+	add(&filter, "acct", FAIL(LP_FILTER_ANSWER), IS(0, LP_FILTER_QUESTION));
 	if (bits & LP_FILTER_GATE)
-		add_gate(ctx, bits);
-	r = seccomp_export_bpf(ctx, fileno(bpf));
-	if (r < 0)
-		die("export", -r);
+		add_gate(&filter);
+	add_calls(&filter);
+	add_sockets(&filter);
+	add_foreign(&filter);
+	program_build(&filter.rules, &program);
 	fprintf(out, "static const struct sock_filter filter_%u[] = {\n", bits);
-	write_preamble(out, arch, audit_arch, bits);
-	rewind(bpf);
-	while (fread(&at, sizeof(at), 1, bpf) == 1)
-		write_instruction(out, &at);
+	for (unsigned i = 0; i < program.len; i++) {
+		const struct sock_filter *at = &program.filter[i];
+
+		fprintf(out, "\t{0x%02x, %u, %u, 0x%08x},\n", at->code, at->jt, at->jf, at->k);
+	}
 	fprintf(out, "};\n");
-	fclose(bpf);
-	seccomp_release(ctx);
+	free(program.filter);
+	free(filter.rules.items);
 }
 
 /* A network that is open needs no gate: the kernel refuses the empty filter that stands there. */
@@ -486,7 +395,6 @@ int main(int argc, char **argv)
 		die(out ? argv[1] : argv[2], out ? EINVAL : errno);
 	fprintf(out, "/* Written by filter-gen for %s. */\n#include \"confine/filters.h\"\n",
 		argv[1]);
-	seccomp_api_set(5); /* notifications, whatever the build host's kernel can do */
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
 		if (!is_senseless(bits))
 			write_filter(out, arch, audit_arch, bits);

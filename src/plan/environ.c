@@ -15,19 +15,19 @@
 static int put(struct lp_strv *list, const char *name, const char *value)
 {
 	size_t len = strlen(name);
+	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
 
+	if (lp_str_add_bytes(&text, name, len) < 0 || lp_str_add(&text, "=") < 0 ||
+		lp_str_add(&text, value) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < list->count; i++) {
-		struct lp_str text = {0};
-
-		if (strncmp(list->items[i], name, len) || list->items[i][len] != '=')
+		if (strncmp(list->items[i], text.text, len + 1))
 			continue;
-		if (lp_str_addf(&text, "%s=%s", name, value) < 0)
-			return -ENOMEM;
 		free(list->items[i]);
-		list->items[i] = text.text;
+		list->items[i] = LP_TAKE(text.text);
 		return 0;
 	}
-	return lp_strv_addf(list, "%s=%s", name, value);
+	return lp_strv_own(list, LP_TAKE(text.text));
 }
 
 /* Where the network goes by names these speak of landpen's proxy, and the caller's never pass. */

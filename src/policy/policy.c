@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* base's list of what passes fits in one. */
+#define ENV_STEP 96
+
 static void rule_clear(struct lp_rule *rule)
 {
 	free(rule->path);
@@ -101,8 +104,8 @@ int lp_policy_add_env(struct lp_policy *policy, struct lp_env_rule *rule)
 	struct lp_env_rule *grown = policy->env;
 	size_t count = policy->env_count;
 
-	if ((count & (count - 1)) == 0)
-		grown = realloc(grown, (count ? 2 * count : 1) * sizeof(*grown));
+	if (count % ENV_STEP == 0)
+		grown = realloc(grown, (count + ENV_STEP) * sizeof(*grown));
 	if (grown)
 		policy->env = grown;
 	if (!grown || !rule->name || !rule->origin.key ||

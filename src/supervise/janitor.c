@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,33 +26,48 @@
 /* Room for lp_remove_tree's recursion; pages that are not touched cost nothing. */
 #define JANITOR_STACK ((size_t)1024 * 1024)
 
-static char janitor_stack[JANITOR_STACK] __attribute__((aligned(64)));
-
 struct duty {
 	const struct lp_plan *plan;
 	int pidfd, lock_fd;
 };
 
+/* The duty lies above the stack's start, on the same page. */
+static struct {
+	char stack[JANITOR_STACK - 2048];
+	struct duty duty;
+} janitor __attribute__((aligned(4096)));
+
+/* Pipes that the command closes must not stay open here. */
+static void keep_only(int one, int two)
+{
+	int low = one < two ? one : two, high = one < two ? two : one;
+
+	if (low > 0)
+		lp_close_range(0, (unsigned)low - 1);
+	if (high > low + 1)
+		lp_close_range((unsigned)low + 1, (unsigned)high - 1);
+	lp_close_from(high + 1);
+}
+
 static int keep_house(void *argument)
 {
-	struct duty *duty = argument;
-	/* out of the way first: either may have the number of the other's place */
-	int pidfd = fcntl(duty->pidfd, F_DUPFD, 5), lock_fd = fcntl(duty->lock_fd, F_DUPFD, 5);
-	struct pollfd launcher = {.fd = 3, .events = POLLIN};
-	int tmpdir;
+	const struct duty *duty = argument;
+	struct pollfd launcher = {.fd = duty->pidfd, .events = POLLIN};
+	int lock_fd = duty->lock_fd, tmpdir;
 
-	setsid();
-	if (chdir("/") < 0 || dup2(pidfd, 3) < 0 || dup2(lock_fd, 4) < 0)
+	/* whoever waits for the command wakes up with this one and must not wait for it as well */
+	setpriority(PRIO_PROCESS, 0, 19);
+	/* out of reach of what is sent to the command's group; a session would be its own for the
+	 * scheduler too (autogroup), where being nice counts for nothing */
+	setpgid(0, 0);
+	if (chdir("/") < 0)
 		_exit(1);
-	lp_close_from(5);
-	close(0);
-	close(1);
-	close(2);
+	keep_only(launcher.fd, lock_fd);
 	while (poll(&launcher, 1, -1) < 0 && errno == EINTR)
 		;
 	/* The launcher has exec'ed or exited: this memory is the janitor's own from here on. */
 	tmpdir = open(duty->plan->tmpdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	close(4);
+	close(lock_fd);
 	while (tmpdir >= 0 && flock(tmpdir, LOCK_EX) < 0 && errno == EINTR)
 		;
 	lp_leftovers_remove(duty->plan);
@@ -61,21 +77,23 @@ static int keep_house(void *argument)
 
 int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err)
 {
-	static struct duty duty; /* outlives this frame: the janitor reads it */
+	int pidfd = lp_pidfd_open(getpid());
 	sigset_t all, callers;
 	pid_t pid;
 
-	duty = (struct duty){plan, lp_pidfd_open(getpid()), lock_fd};
-	if (duty.pidfd < 0)
-		return lp_fail(err, -duty.pidfd, "starting the janitor: %m (Linux 5.3 is needed)");
-	/* inherited: until it has its own session, the terminal's signals are for it as well */
+	if (pidfd < 0)
+		return lp_fail(err, -pidfd, "starting the janitor: %m (Linux 5.3 is needed)");
+	/* inherited: until it has its own group, the terminal's signals are for it as well */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &callers);
-	pid = clone(keep_house, janitor_stack + JANITOR_STACK, shared ? CLONE_VM : 0, &duty);
+	/* outlives this frame: the janitor reads it */
+	janitor.duty = (struct duty){plan, pidfd, lock_fd};
+	pid = clone(keep_house, janitor.stack + sizeof(janitor.stack), shared ? CLONE_VM : 0,
+		&janitor.duty);
 	sigprocmask(SIG_SETMASK, &callers, NULL);
 	if (pid < 0)
 		return lp_fail(err, errno, "starting the janitor: %m");
 	/* The janitor has a copy of the descriptors already. */
-	close(duty.pidfd);
+	close(pidfd);
 	return 0;
 }

@@ -170,16 +170,10 @@ OWN_AGENT = """eval "$(ssh-agent)" || exit
     status=$?; kill $SSH_AGENT_PID; exit $status"""
 
 
-@test("an ssh agent of the pen's own works", backends=["bwrap"])
+@test("an ssh agent of the pen's own works")
 def own_agent(case):
     need("ssh-agent", "ssh-add", "ssh-keygen")
     works_alike(case, OWN_AGENT, "ED25519")
-
-
-@test("but not natively, where the gate may not read what it asks for", backends=["landlock"])
-def own_agent_natively(case):
-    need("ssh-agent")
-    case.pen(OWN_AGENT).says("unix_listener: cannot bind to path .*: Operation not permitted")
 
 
 @test("tmux works, with a server of the pen's own")

@@ -143,6 +143,63 @@ static const struct row rows[] = {
 	{"foreign limit", SYS_prlimit64, {77, 0, 1}, FAIL_WITH(EPERM), 0},
 	{"foreign limit read", SYS_prlimit64, {77, 0, 0}, ALLOW, 0},
 	{"foreign priority", SYS_setpriority, {0, 77}, FAIL_WITH(EPERM), 0},
+	{"foreign priority, kind", SYS_setpriority, {1, 0}, FAIL_WITH(EPERM), 0},
+	{"own priority", SYS_setpriority, {0, 0, 5}, ALLOW, 0},
+	{"foreign scheduler", SYS_sched_setscheduler, {77}, FAIL_WITH(EPERM), 0},
+	{"foreign parameters", SYS_sched_setparam, {77}, FAIL_WITH(EPERM), 0},
+	{"foreign attributes", SYS_sched_setattr, {77}, FAIL_WITH(EPERM), 0},
+	{"foreign affinity", SYS_sched_setaffinity, {77}, FAIL_WITH(EPERM), 0},
+	{"foreign affinity high bits", SYS_sched_setaffinity, {HIGH}, FAIL_WITH(EPERM), 0},
+	{"own affinity", SYS_sched_setaffinity, {0}, ALLOW, 0},
+	{"foreign io priority", SYS_ioprio_set, {1, 77}, FAIL_WITH(EPERM), 0},
+	{"fast open message", SYS_sendmsg, {3, 0, 0x20000000}, FAIL_WITH(EACCES), LP_FILTER_INET},
+	{"fast open messages", SYS_sendmmsg, {3, 0, 0, 0x20000000}, FAIL_WITH(EACCES),
+		LP_FILTER_INET},
+	{"move_mount", 429, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"fsopen", 430, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"fsconfig", 431, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"fsmount", 432, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"fspick", 433, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
+	{"pidfd_open", 434, {0}, ALLOW, 0},
+	{"process_vm_writev", SYS_process_vm_writev, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
+	{"kcmp", SYS_kcmp, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
+	{"add_key", SYS_add_key, {0}, FAIL_WITH(ENOSYS), 0},
+	{"request_key", SYS_request_key, {0}, FAIL_WITH(ENOSYS), 0},
+	{"perf_event_open", SYS_perf_event_open, {0}, FAIL_WITH(EPERM), 0},
+	{"io_uring_enter", 426, {0}, FAIL_WITH(ENOSYS), 0},
+	{"io_uring_register", 427, {0}, FAIL_WITH(ENOSYS), 0},
+	{"kexec_load", SYS_kexec_load, {0}, FAIL_WITH(EPERM), 0},
+	{"kexec_file_load", SYS_kexec_file_load, {0}, FAIL_WITH(EPERM), 0},
+	{"init_module", SYS_init_module, {0}, FAIL_WITH(EPERM), 0},
+	{"finit_module", SYS_finit_module, {0}, FAIL_WITH(EPERM), 0},
+	{"delete_module", SYS_delete_module, {0}, FAIL_WITH(EPERM), 0},
+	{"reboot", SYS_reboot, {0}, FAIL_WITH(EPERM), 0},
+	{"swapon", SYS_swapon, {0}, FAIL_WITH(EPERM), 0},
+	{"swapoff", SYS_swapoff, {0}, FAIL_WITH(EPERM), 0},
+	{"quotactl", SYS_quotactl, {0}, FAIL_WITH(EPERM), 0},
+	{"quotactl_fd", 443, {0}, FAIL_WITH(EPERM), 0},
+	{"syslog", SYS_syslog, {0}, FAIL_WITH(EPERM), 0},
+	{"fanotify_init", SYS_fanotify_init, {0}, FAIL_WITH(EPERM), 0},
+	{"fchmodat", SYS_fchmodat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchown", SYS_fchown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchownat", SYS_fchownat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"utimensat", SYS_utimensat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"setxattr", SYS_setxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"lsetxattr", SYS_lsetxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fsetxattr", SYS_fsetxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"removexattr", SYS_removexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"lremovexattr", SYS_lremovexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fremovexattr", SYS_fremovexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"removexattrat", 466, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"file_setattr", 469, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+#ifdef SYS_chmod
+	{"chmod", SYS_chmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"chown", SYS_chown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"lchown", SYS_lchown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"utime", SYS_utime, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"utimes", SYS_utimes, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"futimesat", SYS_futimesat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+#endif
 };
 
 /* With inet sockets open, the other protocols and types of these families stay closed. */
@@ -182,6 +239,15 @@ static const struct row gate_rows[] = {
 	{"recverr", SYS_setsockopt, {3, 0, 11}, FAIL_WITH(0), 0},
 	{"recverr6", SYS_setsockopt, {3, 41, 25}, FAIL_WITH(0), 0},
 	{"nodelay", SYS_setsockopt, {3, 6, 1}, ALLOW, 0},
+	{"bind to device", SYS_setsockopt, {3, 1, 25}, FAIL_WITH(EPERM), 0},
+	{"bind to interface", SYS_setsockopt, {3, HIGH | 1, HIGH | 62}, FAIL_WITH(EPERM), 0},
+	{"source route", SYS_setsockopt, {3, 41, 57}, FAIL_WITH(EPERM), 0},
+	{"own listener", SYS_seccomp, {1, 8}, FAIL_WITH(EBUSY), 0},
+	{"own listener, more flags", SYS_seccomp, {1, 0x29}, FAIL_WITH(EBUSY), 0},
+	{"own filter", SYS_seccomp, {1, 1}, ALLOW, 0},
+	{"not dumpable", SYS_prctl, {4, 0}, FAIL_WITH(0), 0},
+	{"dumpable", SYS_prctl, {4, 1}, ALLOW, 0},
+	{"no new privileges", SYS_prctl, {38, 1}, ALLOW, 0},
 };
 
 /* Sockets that the gate makes only where it has to. */
@@ -191,6 +257,7 @@ static const struct row made_rows[] = {
 	{"tcp", SYS_socket, {2, 1}, NOTIFY, 0},
 	{"tcp6 flags", SYS_socket, {10, 1 | 02000000, 6}, NOTIFY, 0},
 	{"route", SYS_socket, {16, 3, 0}, NOTIFY, 0},
+	{"unix protocol high bits", SYS_socket, {1, 1, HIGH}, NOTIFY, 0},
 };
 
 static bool is_senseless(unsigned bits)
@@ -243,6 +310,30 @@ static void test_table(void **state)
 	}
 }
 
+static bool names_call(const struct row *table, size_t count, int call)
+{
+	for (size_t i = 0; i < count; i++)
+		if (table[i].call == call)
+			return true;
+	return false;
+}
+
+/* What no row names is allowed, whatever is open. */
+static void test_others(void **state)
+{
+	(void)state;
+	for (int call = -1; call <= 600; call++) {
+		const struct row other = {"another call", call, {1, 1, 1, 1}, ALLOW, 0};
+
+		if (names_call(rows, LP_ARRAY_SIZE(rows), call) ||
+			names_call(gate_rows, LP_ARRAY_SIZE(gate_rows), call))
+			continue;
+		for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
+			if (!is_senseless(bits))
+				check(&other, bits);
+	}
+}
+
 static void test_architectures(void **state)
 {
 	(void)state;
@@ -262,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_architectures),
 	};
 
