@@ -157,8 +157,11 @@ int lp_pidfd_open(pid_t pid)
 int lp_drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct none[2] = {{0}};
+	struct __user_cap_data_struct none[2] = {{0}}, held[2] = {{0}};
 
+	/* who has none has no ambient ones either, and may not drop from the bounding set */
+	if (syscall(SYS_capget, &header, held) == 0 && !memcmp(held, none, sizeof(held)))
+		return 0;
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	/* EPERM without CAP_SETPCAP: then no_new_privs alone keeps the set from being used. */
 	for (int cap = 0; cap < 64; cap++)

@@ -249,27 +249,37 @@ static size_t find_runs(const struct rules *rules, struct run *runs)
 	return count;
 }
 
-/* With the number loaded; what is in none of the runs is allowed. */
-static size_t put_tree(struct assembler *as, const struct run *runs, size_t count)
+/*
+ * With the number loaded, which is from `lowest` on; what is in none of the runs is allowed. Two
+ * targets of one jump are an instruction more than one, since the kernel's own have only one.
+ */
+static size_t put_tree(struct assembler *as, const struct run *runs, size_t count, uint32_t lowest)
 {
 	size_t allow = put_return(as, SECCOMP_RET_ALLOW), next = allow;
 
 	if (count > LEAF_RUNS) {
 		size_t half = count / 2;
-		size_t high = put_tree(as, runs + half, count - half);
-		size_t low = put_tree(as, runs, half);
+		size_t high = put_tree(as, runs + half, count - half, runs[half].first);
+		size_t low = put_tree(as, runs, half, lowest);
 
 		return put_jump(as, BPF_JGE, runs[half].first, high, low);
 	}
 	for (size_t i = count; i-- > 0;) {
-		if (runs[i].first == runs[i].last) {
-			next = put_jump(as, BPF_JEQ, runs[i].first, runs[i].at, next);
+		const struct run *run = &runs[i];
+		uint32_t from = i ? run[-1].last + 1 : lowest;
+		size_t inside = run->at;
+
+		if (run->last - run->first < 2) {
+			if (run->last != run->first)
+				next = put_jump(as, BPF_JEQ, run->last, run->at, next);
+			next = put_jump(as, BPF_JEQ, run->first, run->at, next);
 			continue;
 		}
 		/* what is below this run is below the ones behind it as well */
-		allow = put_return(as, SECCOMP_RET_ALLOW);
-		allow = put_jump(as, BPF_JGE, runs[i].first, runs[i].at, allow);
-		next = put_jump(as, BPF_JGT, runs[i].last, next, allow);
+		if (from < run->first)
+			inside = put_jump(as, BPF_JGE, run->first, run->at,
+				put_return(as, SECCOMP_RET_ALLOW));
+		next = put_jump(as, BPF_JGT, run->last, next, inside);
 	}
 	return next;
 }
@@ -284,7 +294,7 @@ static void put_program(struct assembler *as, const struct rules *rules)
 	count = find_runs(rules, runs);
 	for (size_t i = 0; i < count; i++)
 		runs[i].at = put_call(as, &runs[i].call);
-	tree = put_tree(as, runs, count);
+	tree = put_tree(as, runs, count, 0);
 	tree = put_load(as, offsetof(struct seccomp_data, nr), tree);
 	kill = put_return(as, SECCOMP_RET_KILL_PROCESS);
 	tree = put_jump(as, BPF_JEQ, rules->audit_arch, tree, kill);
