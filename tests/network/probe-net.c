@@ -79,14 +79,25 @@ static void pause_ns(long ns)
 /* ---- sends that name where they go --------------------------------------------------------------
  */
 
+static void fill(struct mmsghdr *ret_message, struct sockaddr_in *to, struct iovec *data)
+{
+	memset(ret_message, 0, sizeof(*ret_message));
+	ret_message->msg_hdr.msg_name = to;
+	ret_message->msg_hdr.msg_namelen = sizeof(*to);
+	ret_message->msg_hdr.msg_iov = data;
+	ret_message->msg_hdr.msg_iovlen = 1;
+}
+
 /* ADDRESS PORT FLAGS: sendmmsg() on a fresh TCP socket */
 static int act_send_many(char **argv)
 {
 	struct sockaddr_in to = ipv4(argv[0], argv[1]);
-	struct iovec data = {.iov_base = "x", .iov_len = 1};
-	struct mmsghdr messages[2] = {{.msg_hdr = {&to, sizeof(to), &data, 1, NULL, 0, 0}},
-		{.msg_hdr = {&to, sizeof(to), &data, 1, NULL, 0, 0}}};
+	char byte = 'x';
+	struct iovec data = {.iov_base = &byte, .iov_len = 1};
+	struct mmsghdr messages[2];
 
+	fill(&messages[0], &to, &data);
+	fill(&messages[1], &to, &data);
 	return result(syscall(SYS_sendmmsg, tcp(), messages, 2, number(argv[2])));
 }
 
@@ -103,11 +114,13 @@ static int act_fast_open_high(char **argv)
 static int act_send_datagrams(char **argv)
 {
 	struct sockaddr_in to = ipv4(argv[0], argv[1]);
-	struct iovec data = {.iov_base = "leak", .iov_len = 4};
-	struct mmsghdr messages[1] = {{.msg_hdr = {&to, sizeof(to), &data, 1, NULL, 0, 0}}};
+	char text[] = "leak";
+	struct iovec data = {.iov_base = text, .iov_len = 4};
+	struct mmsghdr messages[1];
 	struct sockaddr_un path = {.sun_family = AF_UNIX};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
 
+	fill(messages, &to, &data);
 	if (fd < 0)
 		return -errno;
 	sendto(fd, "leak", 4, 0, (struct sockaddr *)&to, sizeof(to));
