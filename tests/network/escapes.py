@@ -267,7 +267,8 @@ def race_file(case):
 def race_bind(case):
     for address in ("0.0.0.0", lab("_HOST_ADDR")):
         line = act("race-bind", 1000, address)
-        case.bare(line).works("wide [1-9]")
+        # bare, a busy machine may not let the other thread run in time
+        until(lambda: "wide 0" not in case.bare(line).works("wide").text, "a bind that changed")
         case.pen(line, SERVING).works(r"bound [1-9][0-9]* wide 0\n")
 
 
