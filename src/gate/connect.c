@@ -13,14 +13,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "gate/parts.h"
 
-#define DNS_PORT 53
+#define DNS_PORT   53
+#define BRIEFLY_NS 20000000
+
+int lp_connect_briefly(
+	const struct lp_gate *gate, int fd, const struct sockaddr *address, socklen_t length)
+{
+	const struct itimerspec limit = {{0, BRIEFLY_NS}, {0, BRIEFLY_NS}}, off = {{0}};
+	int error;
+
+	timer_settime(gate->watchdog, 0, &limit, NULL);
+	error = connect(fd, address, length) < 0 ? errno : 0;
+	timer_settime(gate->watchdog, 0, &off, NULL);
+	if (error != EINTR)
+		return error;
+	return address->sa_family == AF_UNIX ? EAGAIN : EINPROGRESS;
+}
 
 int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen_t length)
 {
-	int flags = fcntl(caller->fd, F_GETFL), error = 0;
+	int flags = fcntl(caller->fd, F_GETFL), error;
 	bool blocking = !(flags & O_NONBLOCK);
 	socklen_t size = sizeof(error);
 	struct pollfd polled = {.fd = caller->fd, .events = POLLOUT};
@@ -28,8 +44,7 @@ int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen
 	/* the mode is the socket's, so the caller's: for a moment only */
 	if (blocking)
 		fcntl(caller->fd, F_SETFL, flags | O_NONBLOCK);
-	if (connect(caller->fd, address, length) < 0)
-		error = errno;
+	error = lp_connect_briefly(caller->gate, caller->fd, address, length);
 	if (blocking)
 		fcntl(caller->fd, F_SETFL, flags);
 	if (!blocking || !error)
@@ -123,12 +138,15 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 	lp_address_print(address, host);
 	if (lp_local_serves_port(&gate->local, address, port) ||
 		lp_policy_port_rule(gate->policy, port) || may_connect(gate, "localhost", port) ||
-		may_connect(gate, host, port))
+		may_connect(gate, host, port)) {
+		/* "any" would be where the socket is bound to: not what was decided on */
+		lp_local_mean(caller, address);
 		return lp_connect_as(caller, &caller->address.any, caller->length);
+	}
 	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
 		return connect_to_resolver(caller);
-	if (lp_local_is_free(
-		    &gate->local, port)) /* as it would be without us: nothing was kept from it */
+	/* as it would be without us: nothing was kept from it */
+	if (lp_local_is_free(&gate->local, port))
 		return -ECONNREFUSED;
 	return refuse(caller, REFUSAL_LOCAL, host, port, NULL);
 }

@@ -6,10 +6,12 @@
  * close() of the command's would not end the connection. Sockets that the command never uses wait
  * here until the oldest make room.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +36,8 @@ static int keep(struct copies *copies, int fd, bool stands_in)
 		copies->count++;
 	else
 		lp_closep(&place->fd);
-	*place = (struct copy){stands_in ? -1 : fd, st.st_ino, stands_in};
+	*place = (struct copy){
+		.fd = stands_in ? -1 : fd, .inode = st.st_ino, .stands_in = stands_in};
 	return 0;
 }
 
@@ -89,6 +92,66 @@ int lp_copies_fetch(const struct caller *caller)
 	else
 		fd = fcntl(copy->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+/* The sockets that one process has. */
+static void mark_process(struct copies *copies, const char *pid)
+{
+	char path[64], link[64];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		struct copy *copy;
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+
+		if (n <= 0)
+			continue;
+		link[n] = '\0';
+		copy = strncmp(link, "socket:[", 8) ? NULL
+						    : find(copies, strtoul(link + 8, NULL, 10));
+		if (copy)
+			copy->is_held = true;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Closes copies of sockets that no process has any more. One on its way to another is closed too,
+ * and is then one that came from outside. */
+static void sweep(struct copies *copies)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+			atol(entry->d_name) != getpid())
+			mark_process(copies, entry->d_name);
+	closedir(dir);
+	for (size_t i = 0; i < copies->count; i++) {
+		struct copy *copy = &copies->items[i];
+
+		if (copy->fd >= 0 && !copy->is_held) {
+			close(copy->fd);
+			copy->fd = -1;
+		}
+		copy->is_held = false;
+	}
+}
+
+int lp_copies_bind(const struct caller *caller, const struct sockaddr *address, socklen_t length)
+{
+	if (bind(caller->fd, address, length) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !(caller->gate->plan->filter & LP_FILTER_SOCKETS))
+		return -errno;
+	sweep(&caller->gate->copies);
+	return bind(caller->fd, address, length) < 0 ? -errno : 0;
 }
 
 void lp_copies_let_go(struct copies *copies, int fd)

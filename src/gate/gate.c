@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gate/parts.h"
@@ -55,6 +56,27 @@ void lp_gate_rewatch(const struct lp_gate *gate, int fd, uint32_t events, enum s
 }
 
 /* ---- starting ---- */
+
+static void on_watchdog(int number)
+{
+	(void)number;
+}
+
+/* Its signal ends a call of ours with EINTR, again and again until it is told to stop. */
+static int start_watchdog(struct lp_gate *gate)
+{
+	const struct sigaction action = {.sa_handler = on_watchdog};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMAX);
+	if (sigaction(SIGRTMAX, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &set, NULL) < 0 ||
+		timer_create(CLOCK_MONOTONIC, &event, &gate->watchdog) < 0)
+		return -errno;
+	gate->has_watchdog = true;
+	return 0;
+}
 
 /* A child that wait(2) does not see, and that the end of this process ends. */
 static pid_t fork_helper(const char *name)
@@ -105,6 +127,8 @@ static int open_gate(struct lp_gate *gate)
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate->handover) < 0)
 		return -errno;
 	r = start_helpers(gate, between);
+	if (r == 0)
+		r = start_watchdog(gate);
 	if (r == 0)
 		r = watch(gate, gate->place.tcp, EPOLLIN, SOURCE_TCP);
 	if (r == 0)
@@ -167,6 +191,8 @@ void lp_gate_freep(struct lp_gate **at)
 	lp_queue_clear(&gate->proxy);
 	lp_queue_clear(&gate->resolver);
 	lp_pending_clear(gate);
+	if (gate->has_watchdog)
+		timer_delete(gate->watchdog);
 	lp_names_clear(&gate->names);
 	lp_local_clear(&gate->local);
 	lp_copies_clear(&gate->copies);
@@ -251,8 +277,9 @@ static int give_resolver(struct caller *caller)
 	if (r == 0) {
 		if (gate->plan->filter & LP_FILTER_SOCKETS)
 			lp_copies_note(&gate->copies, pair[0]);
-		lp_notify_give(gate->listener, caller->call.id, pair[0], type & SOCK_CLOEXEC);
-		r = LP_ANSWER_LATER;
+		r = lp_notify_give(gate->listener, caller->call.id, pair[0], type & SOCK_CLOEXEC);
+		if (r >= 0) /* else the caller has no room, or is gone */
+			r = LP_ANSWER_LATER;
 	}
 	close(pair[0]);
 	close(pair[1]);

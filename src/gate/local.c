@@ -191,6 +191,16 @@ static struct lp_address loopback_of(const struct lp_address *address)
 	return lp_address_is_ipv4(address) ? ipv4 : ipv6;
 }
 
+void lp_local_mean(struct caller *caller, const struct lp_address *address)
+{
+	const struct lp_address meant = loopback_of(address);
+
+	if (caller->domain == AF_INET)
+		memcpy(&caller->address.in.sin_addr, meant.bytes + 12, 4);
+	else
+		memcpy(&caller->address.in6.sin6_addr, meant.bytes, sizeof(meant.bytes));
+}
+
 bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port)
 {
 	/* the address too: somebody else may serve the same port on another loopback address */
@@ -327,7 +337,7 @@ static int bind_tcp(struct caller *caller)
 		caller->length = write_loopback(caller, port, &caller->address);
 	else if (!lp_address_is_loopback(&address))
 		return refuse_server(caller, &address, port);
-	return bind(caller->fd, &caller->address.any, caller->length) < 0 ? -errno : 0;
+	return lp_copies_bind(caller, &caller->address.any, caller->length);
 }
 
 /*
@@ -450,6 +460,9 @@ static int bind_unix(struct caller *caller)
 	}
 	if (caller->length > sizeof(caller->address.un))
 		return -EINVAL;
+	/* the kernel's table of sockets is text: a name must not write lines of its own there */
+	if (memchr(caller->address.un.sun_path, '\n', caller->length - named))
+		return -EACCES;
 	if (caller->length <= named || !caller->address.un.sun_path[0])
 		return bind_abstract(caller);
 	return bind_file(caller);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "gate/gate.h"
 #include "kernel/kernel.h"
@@ -127,6 +128,7 @@ struct copies {
 	struct copy {
 		int fd; /* -1: let go */
 		ino_t inode;
+		bool is_held;   /* in a sweep */
 		bool stands_in; /* for a UDP socket: its end is the resolver's business, not kept */
 	} * items;
 	size_t count, next; /* next: the one to go when there is no room */
@@ -142,6 +144,8 @@ int lp_copies_fetch(const struct caller *caller);
 /* The caller's socket has its place now: only its owner keeps it. */
 void lp_copies_let_go(struct copies *copies, int fd);
 void lp_copies_clear(struct copies *copies);
+/* Binds; a socket that the command has closed does not keep its address. 0 or the error. */
+int lp_copies_bind(const struct caller *caller, const struct sockaddr *address, socklen_t length);
 
 /* ---- bound.c: the file of a unix socket -------------------------------------------------------
  */
@@ -170,6 +174,8 @@ struct local {
 
 int lp_local_bind(struct caller *caller);
 int lp_local_listen(struct caller *caller);
+/* Puts the loopback address that "any address" means in place of it; address is the caller's. */
+void lp_local_mean(struct caller *caller, const struct lp_address *address);
 /* Whether a process of the pen listens on this loopback address and port. */
 bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port);
 /* Whether nobody but the pen listens on this port, on whichever address. */
@@ -190,6 +196,12 @@ int lp_connect_unix(struct caller *caller);
  * Connects the caller's socket without blocking the gate, whatever the socket's mode: for a
  * blocking caller that has to wait, the answer comes later.
  */
+/*
+ * connect(2) that ends soon: another thread of the caller may have made the socket a blocking one
+ * again. 0 or a positive errno; EAGAIN or EINPROGRESS if it did not come to an end.
+ */
+int lp_connect_briefly(
+	const struct lp_gate *gate, int fd, const struct sockaddr *address, socklen_t length);
 int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen_t length);
 
 /* ---- gate.c -----------------------------------------------------------------------------------
@@ -227,6 +239,8 @@ struct lp_gate {
 	struct local local;
 	struct copies copies;
 	struct report report;
+	timer_t watchdog; /* over calls that might block */
+	bool has_watchdog;
 	struct {
 		pid_t tid;
 		int pidfd;

@@ -179,8 +179,8 @@ static int look_again(struct waiter *waiter)
 	if (waiter->again) {
 		flags = fcntl(caller->fd, F_GETFL);
 		fcntl(caller->fd, F_SETFL, flags | O_NONBLOCK);
-		if (connect(caller->fd, (struct sockaddr *)&waiter->address, waiter->length) < 0)
-			error = errno;
+		error = lp_connect_briefly(caller->gate, caller->fd,
+			(struct sockaddr *)&waiter->address, waiter->length);
 		fcntl(caller->fd, F_SETFL, flags);
 		return error == EAGAIN ? 1 : -error;
 	}

@@ -114,6 +114,7 @@ int lp_policy_add_env(struct lp_policy *policy, struct lp_env_rule *rule)
 		*rule = (struct lp_env_rule){0};
 		return -ENOMEM;
 	}
+	rule->literal = strcspn(rule->name, "*?[\\");
 	grown[policy->env_count++] = *rule;
 	*rule = (struct lp_env_rule){0};
 	return 0;
@@ -207,12 +208,14 @@ struct lp_decision lp_policy_may(
 	return access == LP_ACCESS_WRITE ? may_write(&longest) : may_read(&longest);
 }
 
-/* Names differ in their first letter mostly, and fnmatch(3) is slow to find out. */
-static bool names_variable(const char *pattern, const char *name)
+/* Every variable is held against every rule, so what is quick to see is asked first. */
+static bool names_variable(const struct lp_env_rule *rule, const char *name)
 {
-	if (pattern[0] != name[0] && !strchr("*?[", pattern[0]))
+	if (rule->literal && (rule->name[0] != name[0] || strncmp(rule->name, name, rule->literal)))
 		return false;
-	return !strcmp(pattern, name) || (lp_has_glob(pattern) && fnmatch(pattern, name, 0) == 0);
+	if (!rule->name[rule->literal])
+		return !name[rule->literal];
+	return fnmatch(rule->name, name, 0) == 0 || !strcmp(rule->name, name);
 }
 
 struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *name)
@@ -221,7 +224,7 @@ struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *nam
 	for (size_t i = policy->env_count; i-- > 0;) {
 		const struct lp_env_rule *rule = &policy->env[i];
 
-		if (rule->action != LP_ENV_SET && names_variable(rule->name, name))
+		if (rule->action != LP_ENV_SET && names_variable(rule, name))
 			return (struct lp_decision){rule->action == LP_ENV_PASS, NULL};
 	}
 	return (struct lp_decision){false, NULL};

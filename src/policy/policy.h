@@ -124,6 +124,7 @@ enum lp_env_action {
 struct lp_env_rule {
 	enum lp_env_action action;
 	char *name, *value;
+	size_t literal; /* how much of name is no pattern; set by lp_policy_add_env */
 	struct lp_origin origin;
 };
 
