@@ -225,6 +225,7 @@ static void add_gate(struct filter *filter)
 	} detours[] = {
 		{1, 25},  /* SO_BINDTODEVICE */
 		{1, 62},  /* SO_BINDTOIFINDEX */
+		{0, 4},   /* IP_OPTIONS: source routes; new kernels want CAP_NET_RAW */
 		{41, 57}, /* IPV6_RTHDR */
 		{41, 5},  /* IPV6_2292RTHDR */
 		{41, 6},  /* IPV6_2292PKTOPTIONS */

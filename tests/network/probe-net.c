@@ -255,6 +255,40 @@ static int act_reconnect(char **argv)
 	return recv(fd, bytes, sizeof(bytes), 0) > 0 ? 0 : -ECONNRESET;
 }
 
+/* A loose source route: by way of hop. */
+static int set_route(int fd, const char *hop)
+{
+	unsigned char options[8] = {1, 131, 7, 4};
+
+	if (inet_pton(AF_INET, hop, options + 4) != 1)
+		exit(2);
+	return result(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, options, sizeof(options)));
+}
+
+/* ADDRESS PORT HOP early|late: connects by way of another machine, or sends so once connected */
+static int act_source_route(char **argv)
+{
+	struct sockaddr_in to = ipv4(argv[0], argv[1]);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r = 0;
+	struct pollfd waits = {.fd = fd, .events = POLLOUT};
+	bool early = !strcmp(argv[3], "early");
+
+	if (early)
+		r = set_route(fd, argv[2]);
+	if (r < 0)
+		return r;
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
+		return -errno;
+	poll(&waits, 1, 500);
+	if (!early)
+		r = set_route(fd, argv[2]);
+	if (r < 0)
+		return r;
+	send(fd, "leak\r\n", 6, MSG_NOSIGNAL);
+	poll(NULL, 0, 500);
+	return 0;
+}
+
 /* ADDRESS PORT: with every length that a socket address may have; says which were connected */
 static int act_lengths(char **argv)
 {
@@ -352,21 +386,33 @@ static int act_attack(char **argv)
 /* ---- races with the gate
  * ----------------------------------------------------------------------------- */
 
-static atomic_bool over;
+static atomic_bool over, idle;
 static atomic_int phase;
 static const char *victim_path;
 static struct sockaddr_in shared, wanted[2];
 static int target;
 
+static bool exchange(void)
+{
+	return syscall(SYS_renameat2, AT_FDCWD, victim_path, AT_FDCWD, "own", 2) == 0;
+}
+
 static void *exchange_when_bound(void *unused)
 {
+	int running = 1;
+
 	(void)unused;
 	while (!over) {
-		if (phase != 1)
+		if (phase != 1) {
+			idle = true;
+			sched_yield();
 			continue;
+		}
 		/* fails until the name is there: then at once */
-		if (syscall(SYS_renameat2, AT_FDCWD, victim_path, AT_FDCWD, "own", 2) == 0)
-			phase = 2;
+		if (exchange() && !atomic_compare_exchange_strong(&phase, &running, 2)) {
+			exchange(); /* too late */
+			running = 1;
+		}
 	}
 	return NULL;
 }
@@ -395,20 +441,24 @@ static int act_race_file(char **argv)
 	victim_path = argv[1];
 	pthread_create(&thread, NULL, exchange_when_bound, NULL);
 	for (long i = number(argv[0]); i > 0; i--) {
-		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), running = 1;
 
 		unlink("own");
 		phase = 1;
 		if (bind(fd, (const struct sockaddr *)&own, sizeof(own)) == 0)
 			listen(fd, 1);
-		for (int wait = 0; phase == 1 && wait < 1000000; wait++)
-			;
-		if (phase == 2) {
+		for (int wait = 0; phase == 1 && wait < 1000; wait++)
+			sched_yield();
+		if (atomic_compare_exchange_strong(&phase, &running, 0)) {
+			idle = false; /* not this time: wait until nobody meddles any more */
+			while (!idle)
+				sched_yield();
+		} else {
 			swapped++;
 			reached += connects("own"); /* which is the victim */
-			syscall(SYS_renameat2, AT_FDCWD, victim_path, AT_FDCWD, "own", 2);
+			exchange();
+			phase = 0;
 		}
-		phase = 0;
 		close(fd);
 	}
 	over = true;
@@ -570,6 +620,7 @@ static const struct {
 	{"connect-ring", 2, act_connect_ring},
 	{"upgrade", 3, act_upgrade},
 	{"reconnect", 4, act_reconnect},
+	{"source-route", 4, act_source_route},
 	{"lengths", 2, act_lengths},
 	{"attack", 1, act_attack},
 	{"race-file", 2, act_race_file},

@@ -242,6 +242,7 @@ static const struct row gate_rows[] = {
 	{"bind to device", SYS_setsockopt, {3, 1, 25}, FAIL_WITH(EPERM), 0},
 	{"bind to interface", SYS_setsockopt, {3, HIGH | 1, HIGH | 62}, FAIL_WITH(EPERM), 0},
 	{"source route", SYS_setsockopt, {3, 41, 57}, FAIL_WITH(EPERM), 0},
+	{"source route of IPv4", SYS_setsockopt, {3, 0, 4}, FAIL_WITH(EPERM), 0},
 	{"own listener", SYS_seccomp, {1, 8}, FAIL_WITH(EBUSY), 0},
 	{"own listener, more flags", SYS_seccomp, {1, 0x29}, FAIL_WITH(EBUSY), 0},
 	{"own filter", SYS_seccomp, {1, 1}, ALLOW, 0},
