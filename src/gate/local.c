@@ -18,111 +18,52 @@
 
 #include "gate/parts.h"
 
-#define TABLE_LISTEN         0x0a
 #define SERVED_MAX           4096
 #define FIRST_FREE_PORT_FILE "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
-static const char *const tcp_tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
-
-struct listener {
-	struct lp_address address;
-	unsigned port;
-	ino_t socket;
-};
-
-/* As the tables show it: words in the machine's byte order. */
-static struct lp_address read_address(const char *hex)
+static int is_socket(const struct lp_address *address, ino_t socket, void *context)
 {
-	struct lp_address address = {{[10] = 0xff, [11] = 0xff}};
-	size_t words = strlen(hex) / 8;
-	unsigned word;
-
-	for (size_t i = 0; i < words && sscanf(hex + 8 * i, "%8x", &word) == 1; i++)
-		memcpy(address.bytes + 16 - 4 * (words - i), &word, 4);
-	return address;
-}
-
-/* The next socket of a table that listens; they come first there. */
-static bool read_listener(FILE *file, struct listener *ret_listener)
-{
-	char line[512], address[33];
-
-	while (fgets(line, sizeof(line), file)) {
-		unsigned port, state;
-		unsigned long inode;
-
-		if (sscanf(line,
-			    " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*d "
-			    "%lu",
-			    address, &port, &state, &inode) != 4)
-			continue; /* the head line */
-		if (state != TABLE_LISTEN)
-			return false;
-		*ret_listener = (struct listener){read_address(address), port, inode};
-		return true;
-	}
-	return false;
-}
-
-/* Calls see for each socket that listens on port, until it answers true. */
-static bool look_for_listener(
-	unsigned port, bool (*see)(const struct listener *listener, void *context), void *context)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < LP_ARRAY_SIZE(tcp_tables) && !found; i++) {
-		FILE *file = fopen(tcp_tables[i], "re");
-		struct listener listener;
-
-		while (file && !found && read_listener(file, &listener))
-			found = listener.port == port && see(&listener, context);
-		if (file)
-			fclose(file);
-	}
-	return found;
-}
-
-static bool is_socket(const struct listener *listener, void *context)
-{
-	return listener->socket == *(const ino_t *)context;
+	(void)address;
+	return socket == *(const ino_t *)context;
 }
 
 static bool still_listens(const struct served *served)
 {
 	ino_t socket = served->socket;
 
-	return look_for_listener(served->port, is_socket, &socket);
+	return lp_table_listeners(served->port, is_socket, &socket);
 }
 
 /* Who listens on a port: the command at this address, others at it, others at any. */
 struct audience {
 	const struct local *local;
 	struct lp_address address;
+	unsigned port;
 	bool own, others, others_anywhere;
 };
 
-static bool add_listener(const struct listener *listener, void *context)
+static int add_listener(const struct lp_address *address, ino_t socket, void *context)
 {
 	struct audience *audience = context;
-	bool here = !memcmp(&listener->address, &audience->address, sizeof(audience->address));
+	bool here = !memcmp(address, &audience->address, sizeof(*address));
 
 	for (const struct served *at = audience->local->first; at; at = at->next)
-		if (at->port == listener->port && at->socket == listener->socket) {
+		if (at->port == audience->port && at->socket == socket) {
 			audience->own |= here;
-			return false;
+			return 0;
 		}
 	/* at all addresses is at this one too */
-	audience->others |= here || lp_address_is_any(&listener->address);
+	audience->others |= here || lp_address_is_any(address);
 	audience->others_anywhere = true;
-	return false;
+	return 0;
 }
 
 static struct audience find_audience(
 	const struct local *local, const struct lp_address *address, unsigned port)
 {
-	struct audience audience = {.local = local, .address = *address};
+	struct audience audience = {.local = local, .address = *address, .port = port};
 
-	look_for_listener(port, add_listener, &audience);
+	lp_table_listeners(port, add_listener, &audience);
 	return audience;
 }
 
@@ -224,36 +165,11 @@ bool lp_local_serves_file(struct local *local, int file)
 	return false;
 }
 
-/* The inode of the socket that has an abstract name now, or 0. */
-static ino_t find_abstract(const char *name, size_t length)
-{
-	FILE *file = fopen("/proc/net/unix", "re");
-	char line[512], shown[110];
-	ino_t found = 0;
-
-	if (!file)
-		return 0;
-	for (size_t i = 0; i < length; i++)
-		shown[i] = name[i] ? name[i] : '@'; /* as the kernel shows it */
-	shown[length] = '\0';
-	while (!found && fgets(line, sizeof(line), file)) {
-		unsigned long inode;
-		int at = 0;
-
-		line[strcspn(line, "\n")] = '\0';
-		if (sscanf(line, "%*x: %*x %*x %*x %*x %*x %lu %n", &inode, &at) == 1 && at &&
-			line[at] == '@' && !strcmp(line + at + 1, shown))
-			found = inode;
-	}
-	fclose(file);
-	return found;
-}
-
 bool lp_local_serves_name(struct local *local, const char *name, size_t length)
 {
 	for (const struct served *at = local->first; at; at = at->next)
 		if (at->name_length == length && length && !memcmp(at->name, name, length) &&
-			find_abstract(name, length) == at->socket)
+			lp_table_abstract(name, length) == at->socket)
 			return true;
 	return false;
 }

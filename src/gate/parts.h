@@ -154,6 +154,16 @@ int lp_copies_bind(const struct caller *caller, const struct sockaddr *address, 
  */
 int lp_bound_to(int fd, int file);
 
+/* ---- tables.c: who listens ------------------------------------------------------------------- */
+
+/* What each listener on a port is shown to; the first answer but 0 ends it. */
+typedef int lp_listener_reader(const struct lp_address *address, ino_t socket, void *context);
+
+/* The reader's answer, or 0. After trouble it may be shown some listeners twice. */
+int lp_table_listeners(unsigned port, lp_listener_reader *reader, void *context);
+/* The inode of the socket that has an abstract name now, or 0. */
+ino_t lp_table_abstract(const char *name, size_t length);
+
 /* ---- local.c: servers of the command's own, TCP and unix ------------------------------------- */
 
 struct served {
