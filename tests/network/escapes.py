@@ -484,8 +484,10 @@ for _name, (_line, _words) in ROOT.items():
     def _root(case, line=_line, words=_words):
         need("nsenter", "ip", "curl")
         line = line.format(netns=lab("_NETNS"), addr=lab("_ADDR"), link=lab("_NETNS"))
-        case.bare(line).works(words)
         link = Link()
+        case.bare(line).works(words)
+        time.sleep(0.3)
+        link.settle()
         tried = case.pen(f"( {line} )", OK)
         if tried.status == 0 or re.search(f"^{words}$", tried.text, re.MULTILINE):
             raise Failure(f"should fail: {tried}")
