@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,11 +214,14 @@ static void close_inner(struct run *run)
 
 static int start(struct run *run, struct lp_err *err)
 {
+	const struct timeval patience = {.tv_sec = 5};
 	bool supervised = run->plan->filter & LP_FILTER_GATE;
 	int r = open_pair(&run->socket, &run->inner_socket, err);
 
 	if (r == 0 && supervised)
 		r = open_pair(&run->control, &run->inner_control, err);
+	if (r == 0 && supervised) /* a stopped supervisor must not keep the command's status */
+		setsockopt(run->control, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (r == 0 && run->plan->backend == LP_BACKEND_BWRAP)
 		r = prepare_bwrap(run, err);
 	if (r == 0)
@@ -280,13 +284,15 @@ static int explain_failure(struct run *run, struct lp_err *err)
 		said.len ? said.text : "it said nothing");
 }
 
-/* Whether the supervisor could not start and has said why. */
+/* Whether the supervisor could not start and has said why; asked, since it waits for us else. */
 static bool was_refused(const struct run *run)
 {
-	struct lp_message message = {0};
+	struct lp_message message = {LP_MESSAGE_REPORT, 0, 0};
 
-	return run->control >= 0 &&
-	       recv(run->control, &message, sizeof(message), 0) == sizeof(message) &&
+	if (run->control < 0)
+		return false;
+	send(run->control, &message, sizeof(message), MSG_NOSIGNAL);
+	return recv(run->control, &message, sizeof(message), 0) == sizeof(message) &&
 	       message.kind == LP_MESSAGE_REFUSED;
 }
 
