@@ -283,7 +283,8 @@ static int add_point(
 
 	if (!strcmp(point->path, "/"))
 		return 0;
-	if (!point->exists)
+	/* or it was a stub of another run, which has ended since the settings were read */
+	if (!point->exists || (!point->own && lstat(point->path, &st) < 0 && errno == ENOENT))
 		return add_absent(plan, point, outer);
 	if (!point->is_dir && lstat(point->path, &st) == 0 && S_ISLNK(st.st_mode))
 		return outer == STATE_WRITE ? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
