@@ -114,7 +114,7 @@ static int drop_and_filter(const struct lp_plan *plan, int gate, struct lp_err *
 
 	if (r < 0)
 		return lp_fail(err, -r, "dropping capabilities: %m");
-	r = plan->filter & LP_FILTER_GATE ? lp_seccomp_install_listener(filter)
+	r = plan->filter & LP_FILTER_NOTIFY ? lp_seccomp_install_listener(filter)
 					  : lp_seccomp_install(filter);
 	if (r == -EBUSY)
 		return lp_fail(err, EBUSY,
@@ -123,7 +123,7 @@ static int drop_and_filter(const struct lp_plan *plan, int gate, struct lp_err *
 			"allows one only: start landpen outside of it");
 	if (r < 0)
 		return lp_fail(err, -r, "seccomp filter: %m");
-	return plan->filter & LP_FILTER_GATE ? hand_over(gate, r, err) : 0;
+	return plan->filter & LP_FILTER_NOTIFY ? hand_over(gate, r, err) : 0;
 }
 
 int lp_confine_landlock(struct lp_plan *plan, int gate, struct lp_err *err)

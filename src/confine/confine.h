@@ -10,7 +10,7 @@
 
 /*
  * Natively: limits, descriptors above 2 closed, no_new_privs, the Landlock ruleset, capabilities
- * dropped, and last the seccomp filter. gate: where the filter has a listener (LP_FILTER_GATE), the
+ * dropped, and last the seccomp filter. gate: where the filter has a listener (LP_FILTER_NOTIFY), the
  * socket that it is sent over, which is closed then; else -1. A planned path that is gone by now is
  * left out and its notice added to plan->notices; every other failure is -errno with the sentence.
  */

@@ -249,6 +249,21 @@ static size_t find_runs(const struct rules *rules, struct run *runs)
 	return count;
 }
 
+/* A few numbers are compared one by one; more of them as a range. */
+static bool is_range(const struct run *run)
+{
+	return run->last - run->first >= 2;
+}
+
+/* What the number is at least, when the first `count` runs were compared and it is in none. */
+static uint32_t bound_behind(const struct run *runs, size_t count, uint32_t lowest)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_range(&runs[i]) || runs[i].first == lowest)
+			lowest = runs[i].last + 1;
+	return lowest;
+}
+
 /*
  * With the number loaded, which is from `lowest` on; what is in none of the runs is allowed. Two
  * targets of one jump are an instruction more than one, since the kernel's own have only one.
@@ -266,22 +281,34 @@ static size_t put_tree(struct assembler *as, const struct run *runs, size_t coun
 	}
 	for (size_t i = count; i-- > 0;) {
 		const struct run *run = &runs[i];
-		uint32_t from = i ? run[-1].last + 1 : lowest;
 		size_t inside = run->at;
 
-		if (run->last - run->first < 2) {
+		if (!is_range(run)) {
 			if (run->last != run->first)
 				next = put_jump(as, BPF_JEQ, run->last, run->at, next);
 			next = put_jump(as, BPF_JEQ, run->first, run->at, next);
 			continue;
 		}
 		/* what is below this run is below the ones behind it as well */
-		if (from < run->first)
+		if (bound_behind(runs, i, lowest) < run->first)
 			inside = put_jump(as, BPF_JGE, run->first, run->at,
 				put_return(as, SECCOMP_RET_ALLOW));
 		next = put_jump(as, BPF_JGT, run->last, next, inside);
 	}
 	return next;
+}
+
+/* Asks for one call before all others: it pays for them, the search for it is saved. */
+static size_t put_hottest(
+	struct assembler *as, const struct run *runs, size_t count, uint32_t number, size_t tree)
+{
+	for (size_t i = 0; i < count; i++)
+		if (number >= runs[i].first && number <= runs[i].last) {
+			size_t copy = put_call(as, &runs[i].call);
+
+			return put_jump(as, BPF_JEQ, number, copy, tree);
+		}
+	return tree;
 }
 
 static void put_program(struct assembler *as, const struct rules *rules)
@@ -295,6 +322,7 @@ static void put_program(struct assembler *as, const struct rules *rules)
 	for (size_t i = 0; i < count; i++)
 		runs[i].at = put_call(as, &runs[i].call);
 	tree = put_tree(as, runs, count, 0);
+	tree = put_hottest(as, runs, count, rules->hottest, tree);
 	tree = put_load(as, offsetof(struct seccomp_data, nr), tree);
 	kill = put_return(as, SECCOMP_RET_KILL_PROCESS);
 	tree = put_jump(as, BPF_JEQ, rules->audit_arch, tree, kill);

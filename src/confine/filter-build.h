@@ -35,7 +35,10 @@ struct rules {
 	struct rule *items;
 	size_t count;
 	uint32_t audit_arch;
+	uint32_t hottest; /* with rules: the call that is compared first; NO_CALL for none */
 };
+
+#define NO_CALL UINT32_MAX
 
 /* Takes a copy of rule, at the end of what is said of its numbers. Dies without memory. */
 void rules_add(struct rules *rules, const struct rule *rule);

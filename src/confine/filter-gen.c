@@ -78,55 +78,88 @@ static const struct closed_call closed_calls[] = {
 	/* these name files past the path rules */
 	{"open_by_handle_at", 0, EPERM, 0},
 	{"fanotify_init", 0, EPERM, 0},
-	/* metadata: not covered by Landlock, not even on descriptors opened for reading */
-	{"chmod", 0, EPERM, LP_FILTER_METADATA},
-	{"fchmod", 0, EPERM, LP_FILTER_METADATA},
-	{"fchmodat", 0, EPERM, LP_FILTER_METADATA},
-	{"fchmodat2", 452, EPERM, LP_FILTER_METADATA},
-	{"chown", 0, EPERM, LP_FILTER_METADATA},
-	{"lchown", 0, EPERM, LP_FILTER_METADATA},
-	{"fchown", 0, EPERM, LP_FILTER_METADATA},
-	{"fchownat", 0, EPERM, LP_FILTER_METADATA},
-	{"utime", 0, EPERM, LP_FILTER_METADATA},
-	{"utimes", 0, EPERM, LP_FILTER_METADATA},
-	{"futimesat", 0, EPERM, LP_FILTER_METADATA},
-	{"utimensat", 0, EPERM, LP_FILTER_METADATA},
-	{"setxattr", 0, EPERM, LP_FILTER_METADATA},
-	{"lsetxattr", 0, EPERM, LP_FILTER_METADATA},
-	{"fsetxattr", 0, EPERM, LP_FILTER_METADATA},
-	{"setxattrat", 463, EPERM, LP_FILTER_METADATA},
-	{"removexattr", 0, EPERM, LP_FILTER_METADATA},
-	{"lremovexattr", 0, EPERM, LP_FILTER_METADATA},
-	{"fremovexattr", 0, EPERM, LP_FILTER_METADATA},
-	{"removexattrat", 466, EPERM, LP_FILTER_METADATA},
-	{"file_setattr", 469, EPERM, LP_FILTER_METADATA},
 	/* no socket that could be connected is given out: inherited ones stay as they are */
 	{"connect", 0, EACCES, LP_FILTER_INET | LP_FILTER_UNIX | LP_FILTER_GATE},
 };
 
-/* ioctl requests (32 bits) that are closed. */
-static const struct {
-	uint32_t request;
-	unsigned opened_by;
-} closed_ioctls[] = {
-	{0x5412, 0},                      /* TIOCSTI: types into the terminal */
-	{0x541c, 0},                      /* TIOCLINUX: pastes into the console */
-	{0x541d, 0},                      /* TIOCCONS */
-	{0x5423, 0},                      /* TIOCSETD */
-	{0x4b3a, 0},                      /* KDSETMODE */
-	{0x4b45, 0},                      /* KDSKBMODE */
-	{0x4b47, 0},                      /* KDSKBENT */
-	{0x4b49, 0},                      /* KDSKBSENT */
-	{0x4b4b, 0},                      /* KDSKBDIACR */
-	{0x4b4d, 0},                      /* KDSETKEYCODE */
-	{0x4bfb, 0},                      /* KDSKBDIACRUC */
-	{0x4b61, 0},                      /* PIO_FONT */
-	{0x4b6c, 0},                      /* PIO_FONTX */
-	{0x4b72, 0},                      /* KDFONTOP */
-	{0x40086602, LP_FILTER_METADATA}, /* FS_IOC_SETFLAGS */
-	{0x40047602, LP_FILTER_METADATA}, /* FS_IOC_SETVERSION */
-	{0x401c5820, LP_FILTER_METADATA}, /* FS_IOC_FSSETXATTR */
+/* A call by its name, and by its number as above. */
+struct known_call {
+	const char *name;
+	int number;
 };
+
+/* Not covered by Landlock, not even on descriptors opened for reading. */
+static const struct known_call metadata_calls[] = {
+	{"chmod", 0},
+	{"fchmod", 0},
+	{"fchmodat", 0},
+	{"fchmodat2", 452},
+	{"chown", 0},
+	{"lchown", 0},
+	{"fchown", 0},
+	{"fchownat", 0},
+	{"utime", 0},
+	{"utimes", 0},
+	{"futimesat", 0},
+	{"utimensat", 0},
+	{"setxattr", 0},
+	{"lsetxattr", 0},
+	{"fsetxattr", 0},
+	{"setxattrat", 463},
+	{"removexattr", 0},
+	{"lremovexattr", 0},
+	{"fremovexattr", 0},
+	{"removexattrat", 466},
+};
+
+/* What changes the tree by a path. Of open and openat it depends on the flags. */
+static const struct known_call changing_calls[] = {
+	{"creat", 0},
+	{"openat2", 437},
+	{"mkdir", 0},
+	{"mkdirat", 0},
+	{"mknod", 0},
+	{"mknodat", 0},
+	{"unlink", 0},
+	{"unlinkat", 0},
+	{"rmdir", 0},
+	{"rename", 0},
+	{"renameat", 0},
+	{"renameat2", 0},
+	{"link", 0},
+	{"linkat", 0},
+	{"symlink", 0},
+	{"symlinkat", 0},
+	{"truncate", 0},
+};
+
+/* ioctl requests (32 bits) that are closed. */
+static const uint32_t closed_ioctls[] = {
+	0x5412, /* TIOCSTI: types into the terminal */
+	0x541c, /* TIOCLINUX: pastes into the console */
+	0x541d, /* TIOCCONS */
+	0x5423, /* TIOCSETD */
+	0x4b3a, /* KDSETMODE */
+	0x4b45, /* KDSKBMODE */
+	0x4b47, /* KDSKBENT */
+	0x4b49, /* KDSKBSENT */
+	0x4b4b, /* KDSKBDIACR */
+	0x4b4d, /* KDSETKEYCODE */
+	0x4bfb, /* KDSKBDIACRUC */
+	0x4b61, /* PIO_FONT */
+	0x4b6c, /* PIO_FONTX */
+	0x4b72, /* KDFONTOP */
+};
+
+static const uint32_t metadata_ioctls[] = {
+	0x40086602, /* FS_IOC_SETFLAGS */
+	0x40047602, /* FS_IOC_SETVERSION */
+	0x401c5820, /* FS_IOC_FSSETXATTR */
+};
+
+/* Flags of open(2), alike on both architectures. */
+#define OPEN_CHANGES 0x00400243 /* O_ACCMODE, O_CREAT, O_TRUNC, __O_TMPFILE */
+#define OPEN_PATH    0x00200000 /* O_PATH: opens nothing, whatever else is asked */
 
 /* clone and unshare flags that make a namespace; CLONE_NEWTIME is one for unshare only. */
 #define NAMESPACE_FLAGS 0x7e020000
@@ -192,6 +225,11 @@ static void add_rule(struct filter *filter, const char *call, int known, struct 
 	rules_add(&filter->rules, rule);
 }
 
+static void add_known(struct filter *filter, const struct known_call *call, uint32_t action)
+{
+	add_rule(filter, call->name, call->number, &(struct rule){.action = action});
+}
+
 static void add_calls(struct filter *filter)
 {
 	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_calls); i++) {
@@ -202,8 +240,7 @@ static void add_calls(struct filter *filter)
 			add_rule(filter, call->name, call->number, &rule);
 	}
 	for (size_t i = 0; i < LP_ARRAY_SIZE(closed_ioctls); i++)
-		if (!(closed_ioctls[i].opened_by & filter->bits))
-			add(filter, "ioctl", FAIL(EPERM), IS(1, closed_ioctls[i].request));
+		add(filter, "ioctl", FAIL(EPERM), IS(1, closed_ioctls[i]));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(personalities); i++)
 		add(filter, "personality", ALLOW, IS(0, personalities[i]));
 	add(filter, "personality", FAIL(EPERM), {0});
@@ -211,6 +248,59 @@ static void add_calls(struct filter *filter)
 		return;
 	add(filter, "clone", FAIL(EPERM), HAS(0, NAMESPACE_FLAGS));
 	add(filter, "unshare", FAIL(EPERM), HAS(0, NAMESPACE_FLAGS | CLONE_NEWTIME_));
+}
+
+/* Refused, notified or open; what cannot be notified well (its attributes are in memory) never. */
+static void add_metadata(struct filter *filter)
+{
+	uint32_t action = filter->bits & LP_FILTER_EDGE ? NOTIFY : FAIL(EPERM);
+
+	if (filter->bits & LP_FILTER_METADATA)
+		return;
+	for (size_t i = 0; i < LP_ARRAY_SIZE(metadata_calls); i++)
+		add_known(filter, &metadata_calls[i], action);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(metadata_ioctls); i++)
+		add(filter, "ioctl", action, IS(1, metadata_ioctls[i]));
+	/* programs fall back to the ioctl */
+	add_known(filter, &(struct known_call){"file_setattr", 469}, FAIL(ENOSYS));
+}
+
+/* One of the arguments is the flags: arg. Most opens only read, and go on after one test. */
+static void add_open(struct filter *filter, const char *call, unsigned arg)
+{
+	if (!(filter->bits & LP_FILTER_READS)) {
+		add(filter, call, NOTIFY, HAS(arg, OPEN_CHANGES));
+		return;
+	}
+	add(filter, call, ALLOW, HAS(arg, OPEN_PATH));
+	add(filter, call, NOTIFY, {0});
+}
+
+/* The broker decides about what changes files. */
+static void add_edge(struct filter *filter)
+{
+	for (size_t i = 0; i < LP_ARRAY_SIZE(changing_calls); i++)
+		add_known(filter, &changing_calls[i], NOTIFY);
+	add_open(filter, "open", 1);
+	add_open(filter, "openat", 2);
+	filter->rules.hottest = (uint32_t)seccomp_syscall_resolve_name_arch(filter->arch, "openat");
+}
+
+/* What keeps calls waiting for the supervisor, and its reading of their arguments, from failing. */
+static void add_listener(struct filter *filter)
+{
+	const uint32_t new_listener = 8, set_dumpable = 4;
+
+	/*
+	 * A listener of the command's own would be asked once the supervisor is gone, and could let
+	 * its calls go on. The kernel allows one listener, so this is what it says, too.
+	 */
+	add(filter, "seccomp", FAIL(EBUSY), HAS(1, new_listener));
+	/*
+	 * The supervisor must be able to read the memory also of programs that forbid to be traced
+	 * (ssh-agent): they are told that it is so. Tracing is closed in here by other means.
+	 */
+	add(filter, "prctl", FAIL(0), IS(0, set_dumpable), IS(1, 0));
 }
 
 /*
@@ -230,22 +320,11 @@ static void add_gate(struct filter *filter)
 		{41, 5},  /* IPV6_2292RTHDR */
 		{41, 6},  /* IPV6_2292PKTOPTIONS */
 	};
-	const uint32_t new_listener = 8, set_dumpable = 4;
 	const int level_ip = 0, level_ipv6 = 41, recverr = 11, recverr_ipv6 = 25;
 
 	add(filter, "connect", NOTIFY, {0});
 	add(filter, "bind", NOTIFY, {0});
 	add(filter, "listen", NOTIFY, {0});
-	/*
-	 * A listener of the command's own would be asked once the gate is gone, and could let its
-	 * calls go on. The kernel allows one listener, so this is what it says, too.
-	 */
-	add(filter, "seccomp", FAIL(EBUSY), HAS(1, new_listener));
-	/*
-	 * The gate must be able to read addresses also of programs that forbid to be traced
-	 * (ssh-agent): they are told that it is so. Tracing is closed in here by other means.
-	 */
-	add(filter, "prctl", FAIL(0), IS(0, set_dumpable), IS(1, 0));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(detours); i++)
 		add(filter, "setsockopt", FAIL(EPERM), IS(1, detours[i].level),
 			IS(2, detours[i].option));
@@ -341,7 +420,9 @@ static void add_foreign(struct filter *filter)
 
 static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned bits)
 {
-	struct filter filter = {.arch = arch, .bits = bits, .rules = {.audit_arch = audit_arch}};
+	struct filter filter = {.arch = arch,
+		.bits = bits,
+		.rules = {.audit_arch = audit_arch, .hottest = NO_CALL}};
 	/* x32 calls; -1 is what a tracer skips a call with */
 	const struct rule x32 = {0x40000000, 0xfffffffe, SECCOMP_RET_KILL_PROCESS, {{0}}};
 	struct sock_fprog program;
@@ -350,9 +431,14 @@ static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned
 		rules_add(&filter.rules, &x32);
 	/* the answer by which lp_confine_is_inside() knows this filter */
 	add(&filter, "acct", FAIL(LP_FILTER_ANSWER), IS(0, LP_FILTER_QUESTION));
+	if (bits & LP_FILTER_NOTIFY)
+		add_listener(&filter);
 	if (bits & LP_FILTER_GATE)
 		add_gate(&filter);
+	if (bits & LP_FILTER_EDGE)
+		add_edge(&filter);
 	add_calls(&filter);
+	add_metadata(&filter);
 	add_sockets(&filter);
 	add_foreign(&filter);
 	program_build(&filter.rules, &program);
@@ -367,11 +453,16 @@ static void write_filter(FILE *out, uint32_t arch, uint32_t audit_arch, unsigned
 	free(filter.rules.items);
 }
 
-/* A network that is open needs no gate: the kernel refuses the empty filter that stands there. */
+/*
+ * A network that is open needs no gate, and metadata that is open no edge: the kernel refuses the
+ * empty filter that stands there.
+ */
 static bool is_senseless(unsigned bits)
 {
 	return (bits & LP_FILTER_INET && bits & LP_FILTER_GATE) ||
-	       (bits & LP_FILTER_SOCKETS && !(bits & LP_FILTER_GATE));
+	       (bits & LP_FILTER_SOCKETS && !(bits & LP_FILTER_GATE)) ||
+	       (bits & LP_FILTER_METADATA && bits & LP_FILTER_EDGE) ||
+	       (bits & LP_FILTER_READS && !(bits & LP_FILTER_EDGE));
 }
 
 int main(int argc, char **argv)

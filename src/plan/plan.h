@@ -63,8 +63,13 @@ enum {
 	LP_FILTER_METADATA = 1U << 4,   /* chmod, chown, utimes, xattrs */
 	LP_FILTER_GATE = 1U << 5,       /* sockets as the gate, which is notified, decides */
 	LP_FILTER_SOCKETS = 1U << 6, /* the gate makes every socket, since it cannot fetch them */
-	LP_FILTER_COUNT = 1U << 7,
+	LP_FILTER_EDGE = 1U << 7,    /* calls that change files or metadata, as the broker decides */
+	LP_FILTER_READS = 1U << 8,   /* with EDGE: plain opens as well */
+	LP_FILTER_COUNT = 1U << 9,
 };
+
+/* These need a listener: calls wait for its answer. */
+#define LP_FILTER_NOTIFY (LP_FILTER_GATE | LP_FILTER_EDGE)
 
 struct lp_plan {
 	enum lp_backend backend;

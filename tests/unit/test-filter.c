@@ -4,6 +4,7 @@
  * the same tables in the scenarios.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@
 
 #define ALLOW            SECCOMP_RET_ALLOW
 #define FAIL_WITH(error) (SECCOMP_RET_ERRNO | (error))
+#define NOTIFY           SECCOMP_RET_USER_NOTIF
 
 static uint32_t run(const struct sock_fprog *program, const struct seccomp_data *data)
 {
@@ -83,7 +85,6 @@ struct row {
 
 static const struct row rows[] = {
 	{"read", SYS_read, {0}, ALLOW, 0},
-	{"openat", SYS_openat, {0}, ALLOW, 0},
 	{"execve", SYS_execve, {0}, ALLOW, 0},
 	{"landlock_create_ruleset", 444, {0}, ALLOW, 0},
 	{"seccomp", SYS_seccomp, {0}, ALLOW, 0},
@@ -119,10 +120,6 @@ static const struct row rows[] = {
 	{"tiocsti high bits", SYS_ioctl, {0, HIGH | 0x5412}, FAIL_WITH(EPERM), 0},
 	{"tioclinux", SYS_ioctl, {0, 0x541c}, FAIL_WITH(EPERM), 0},
 	{"tcgets", SYS_ioctl, {0, 0x5401}, ALLOW, 0},
-	{"chattr", SYS_ioctl, {0, 0x40086602}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"fchmod", SYS_fchmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"fchmodat2", 452, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"setxattrat", 463, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
 	{"unix stream", SYS_socket, {1, 1}, FAIL_WITH(EPERM), LP_FILTER_UNIX},
 	{"unix high bits", SYS_socket, {HIGH | 1, 1}, FAIL_WITH(EPERM), LP_FILTER_UNIX},
 	{"tcp", SYS_socket, {2, 1}, FAIL_WITH(EACCES), LP_FILTER_INET},
@@ -161,6 +158,7 @@ static const struct row rows[] = {
 	{"fsmount", 432, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
 	{"fspick", 433, {0}, FAIL_WITH(EPERM), LP_FILTER_NAMESPACES},
 	{"pidfd_open", 434, {0}, ALLOW, 0},
+	{"file_setattr", 469, {0}, FAIL_WITH(ENOSYS), LP_FILTER_METADATA},
 	{"process_vm_writev", SYS_process_vm_writev, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
 	{"kcmp", SYS_kcmp, {0}, FAIL_WITH(EPERM), LP_FILTER_PTRACE},
 	{"add_key", SYS_add_key, {0}, FAIL_WITH(ENOSYS), 0},
@@ -180,26 +178,6 @@ static const struct row rows[] = {
 	{"quotactl_fd", 443, {0}, FAIL_WITH(EPERM), 0},
 	{"syslog", SYS_syslog, {0}, FAIL_WITH(EPERM), 0},
 	{"fanotify_init", SYS_fanotify_init, {0}, FAIL_WITH(EPERM), 0},
-	{"fchmodat", SYS_fchmodat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"fchown", SYS_fchown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"fchownat", SYS_fchownat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"utimensat", SYS_utimensat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"setxattr", SYS_setxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"lsetxattr", SYS_lsetxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"fsetxattr", SYS_fsetxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"removexattr", SYS_removexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"lremovexattr", SYS_lremovexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"fremovexattr", SYS_fremovexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"removexattrat", 466, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"file_setattr", 469, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-#ifdef SYS_chmod
-	{"chmod", SYS_chmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"chown", SYS_chown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"lchown", SYS_lchown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"utime", SYS_utime, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"utimes", SYS_utimes, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-	{"futimesat", SYS_futimesat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
-#endif
 };
 
 /* With inet sockets open, the other protocols and types of these families stay closed. */
@@ -211,8 +189,6 @@ static const struct row open_rows[] = {
 	{"seqpacket", SYS_socket, {10, 5, 132}, FAIL_WITH(ESOCKTNOSUPPORT), 0},
 	{"tcp by number", SYS_socket, {2, 1, 6}, ALLOW, 0},
 };
-
-#define NOTIFY SECCOMP_RET_USER_NOTIF
 
 /* With a gate; opened_by: with which bit the call passes, if it does not without. */
 static const struct row gate_rows[] = {
@@ -243,6 +219,10 @@ static const struct row gate_rows[] = {
 	{"bind to interface", SYS_setsockopt, {3, HIGH | 1, HIGH | 62}, FAIL_WITH(EPERM), 0},
 	{"source route", SYS_setsockopt, {3, 41, 57}, FAIL_WITH(EPERM), 0},
 	{"source route of IPv4", SYS_setsockopt, {3, 0, 4}, FAIL_WITH(EPERM), 0},
+};
+
+/* Wherever there is a listener. */
+static const struct row listener_rows[] = {
 	{"own listener", SYS_seccomp, {1, 8}, FAIL_WITH(EBUSY), 0},
 	{"own listener, more flags", SYS_seccomp, {1, 0x29}, FAIL_WITH(EBUSY), 0},
 	{"own filter", SYS_seccomp, {1, 1}, ALLOW, 0},
@@ -259,6 +239,77 @@ static const struct row made_rows[] = {
 	{"tcp6 flags", SYS_socket, {10, 1 | 02000000, 6}, NOTIFY, 0},
 	{"route", SYS_socket, {16, 3, 0}, NOTIFY, 0},
 	{"unix protocol high bits", SYS_socket, {1, 1, HIGH}, NOTIFY, 0},
+};
+
+/* Refused, or notified at the edge. */
+static const struct row metadata_rows[] = {
+	{"chattr", SYS_ioctl, {0, 0x40086602}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchmod", SYS_fchmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchmodat2", 452, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"setxattrat", 463, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchmodat", SYS_fchmodat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchown", SYS_fchown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fchownat", SYS_fchownat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"utimensat", SYS_utimensat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"setxattr", SYS_setxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"lsetxattr", SYS_lsetxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fsetxattr", SYS_fsetxattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"removexattr", SYS_removexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"lremovexattr", SYS_lremovexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"fremovexattr", SYS_fremovexattr, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"removexattrat", 466, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"chattr high bits", SYS_ioctl, {0, HIGH | 0x40086602}, FAIL_WITH(EPERM),
+		LP_FILTER_METADATA},
+	{"set generation", SYS_ioctl, {0, 0x40047602}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"set attributes", SYS_ioctl, {0, 0x401c5820}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+#ifdef SYS_chmod
+	{"chmod", SYS_chmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"chown", SYS_chown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"lchown", SYS_lchown, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"utime", SYS_utime, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"utimes", SYS_utimes, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"futimesat", SYS_futimesat, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+#endif
+};
+
+/* Notified at the edge; opened_by: the bit without which they are not. */
+static const struct row edge_rows[] = {
+	{"openat writing", SYS_openat, {0, 0, O_WRONLY}, NOTIFY, 0},
+	{"openat both", SYS_openat, {0, 0, O_RDWR | O_CLOEXEC}, NOTIFY, 0},
+	{"openat neither", SYS_openat, {0, 0, 3}, NOTIFY, 0},
+	{"openat creating", SYS_openat, {0, 0, O_CREAT}, NOTIFY, 0},
+	{"openat truncating", SYS_openat, {0, 0, O_TRUNC}, NOTIFY, 0},
+	{"openat truncating, high bits", SYS_openat, {0, 0, HIGH | O_TRUNC}, NOTIFY, 0},
+	{"openat temporary", SYS_openat, {0, 0, O_TMPFILE}, NOTIFY, 0},
+	{"openat O_PATH", SYS_openat, {0, 0, O_PATH | O_NOFOLLOW}, ALLOW, 0},
+	{"openat reading", SYS_openat, {0, 0, O_NONBLOCK | O_CLOEXEC}, NOTIFY, LP_FILTER_READS},
+	{"openat listing", SYS_openat, {0, 0, O_DIRECTORY}, NOTIFY, LP_FILTER_READS},
+	{"openat reading, high bits", SYS_openat, {0, 0, HIGH}, NOTIFY, LP_FILTER_READS},
+	{"openat2", SYS_openat2, {0}, NOTIFY, 0},
+	{"mkdirat", SYS_mkdirat, {0}, NOTIFY, 0},
+	{"mknodat", SYS_mknodat, {0}, NOTIFY, 0},
+	{"unlinkat", SYS_unlinkat, {0}, NOTIFY, 0},
+	{"renameat", SYS_renameat, {0}, NOTIFY, 0},
+	{"renameat2", SYS_renameat2, {0}, NOTIFY, 0},
+	{"linkat", SYS_linkat, {0}, NOTIFY, 0},
+	{"symlinkat", SYS_symlinkat, {0}, NOTIFY, 0},
+	{"truncate", SYS_truncate, {0}, NOTIFY, 0},
+	{"ftruncate", SYS_ftruncate, {0}, ALLOW, 0},
+	{"readlinkat", SYS_readlinkat, {0}, ALLOW, 0},
+#ifdef SYS_open
+	{"open writing", SYS_open, {0, O_WRONLY}, NOTIFY, 0},
+	{"open truncating, high bits", SYS_open, {0, HIGH | O_TRUNC}, NOTIFY, 0},
+	{"open reading", SYS_open, {0, O_CLOEXEC}, NOTIFY, LP_FILTER_READS},
+	{"open O_PATH", SYS_open, {0, O_PATH}, ALLOW, 0},
+	{"creat", SYS_creat, {0}, NOTIFY, 0},
+	{"mkdir", SYS_mkdir, {0}, NOTIFY, 0},
+	{"mknod", SYS_mknod, {0}, NOTIFY, 0},
+	{"unlink", SYS_unlink, {0}, NOTIFY, 0},
+	{"rmdir", SYS_rmdir, {0}, NOTIFY, 0},
+	{"rename", SYS_rename, {0}, NOTIFY, 0},
+	{"link", SYS_link, {0}, NOTIFY, 0},
+	{"symlink", SYS_symlink, {0}, NOTIFY, 0},
+#endif
 };
 
 static bool is_senseless(unsigned bits)
@@ -287,6 +338,27 @@ static void check_made(const struct row *row, unsigned bits)
 	check(&passes, bits);
 }
 
+/* The answer as in the table, but notified instead of refused at the edge. */
+static void check_metadata(const struct row *row, unsigned bits)
+{
+	struct row asked = *row;
+
+	if (bits & LP_FILTER_EDGE)
+		asked.closed = NOTIFY;
+	check(&asked, bits);
+}
+
+/* A row that needs another bit passes without it; without an edge all of them pass. */
+static void check_edge(const struct row *row, unsigned bits)
+{
+	struct row asked = {row->what, row->call, {0}, row->closed, 0};
+
+	memcpy(asked.args, row->args, sizeof(asked.args));
+	if (row->opened_by & ~bits || !(bits & LP_FILTER_EDGE))
+		asked.closed = ALLOW;
+	check(&asked, bits);
+}
+
 static bool is_about_sockets(const struct row *row)
 {
 	return row->opened_by & (LP_FILTER_INET | LP_FILTER_UNIX) ||
@@ -299,9 +371,15 @@ static void test_table(void **state)
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++) {
 		if (is_senseless(bits))
 			continue;
+		for (size_t i = 0; i < LP_ARRAY_SIZE(metadata_rows); i++)
+			check_metadata(&metadata_rows[i], bits);
+		for (size_t i = 0; i < LP_ARRAY_SIZE(edge_rows); i++)
+			check_edge(&edge_rows[i], bits);
 		for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++)
 			if (!(bits & LP_FILTER_GATE) || !is_about_sockets(&rows[i]))
 				check(&rows[i], bits);
+		for (size_t i = 0; bits & LP_FILTER_NOTIFY && i < LP_ARRAY_SIZE(listener_rows); i++)
+			check(&listener_rows[i], bits);
 		for (size_t i = 0; bits & LP_FILTER_GATE && i < LP_ARRAY_SIZE(gate_rows); i++)
 			check(&gate_rows[i], bits);
 		for (size_t i = 0; bits & LP_FILTER_GATE && i < LP_ARRAY_SIZE(made_rows); i++)
@@ -327,7 +405,10 @@ static void test_others(void **state)
 		const struct row other = {"another call", call, {1, 1, 1, 1}, ALLOW, 0};
 
 		if (names_call(rows, LP_ARRAY_SIZE(rows), call) ||
-			names_call(gate_rows, LP_ARRAY_SIZE(gate_rows), call))
+			names_call(gate_rows, LP_ARRAY_SIZE(gate_rows), call) ||
+			names_call(listener_rows, LP_ARRAY_SIZE(listener_rows), call) ||
+			names_call(edge_rows, LP_ARRAY_SIZE(edge_rows), call) ||
+			names_call(metadata_rows, LP_ARRAY_SIZE(metadata_rows), call))
 			continue;
 		for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++)
 			if (!is_senseless(bits))
