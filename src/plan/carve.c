@@ -34,7 +34,8 @@ bool lp_carve_is_special(const char *path)
 
 bool lp_carve_is_open(const char *path)
 {
-	return is_device(path) || lp_path_is_under(path, "/proc");
+	/* /dev itself holds /dev/shm, which is as good as any other folder */
+	return (is_device(path) && strcmp(path, "/dev") != 0) || lp_path_is_under(path, "/proc");
 }
 
 char *lp_pattern_head(const char *pattern)

@@ -163,10 +163,12 @@ static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_own(input, plan);
 	if (r == 0)
 		r = lp_carving_finish(&carving);
+	if (plan->carved.count)
+		plan->filter |= LP_FILTER_EDGE;
 	if (carving.reads)
-		plan->filter |= LP_FILTER_EDGE | LP_FILTER_READS;
+		plan->filter |= LP_FILTER_READS;
 	else if (carving.lists)
-		plan->filter |= LP_FILTER_EDGE | LP_FILTER_LISTS;
+		plan->filter |= LP_FILTER_LISTS;
 	tidy(plan);
 	return r;
 }
