@@ -360,6 +360,13 @@ static void check_names(
 	}
 }
 
+/* Where a symlink leads to may be denied, and it can be changed. */
+static void check_link(const struct lp_policy *policy, const struct lp_plan *plan, const char *path)
+{
+	for (size_t i = 0; i < plan->floor_count; i++)
+		check(strcmp(plan->floor[i].path, path) != 0, "a rule for a symlink");
+}
+
 static void check_plan(const struct lp_policy *policy, const struct lp_plan *plan)
 {
 	for (size_t i = 0; i < tree.count; i++) {
@@ -379,6 +386,8 @@ static void check_plan(const struct lp_policy *policy, const struct lp_plan *pla
 			check_closed(policy, plan, below);
 		}
 		check_names(policy, plan, node);
+		if (node->kind == KIND_LINK)
+			check_link(policy, plan, node->path);
 		if (node->kind == KIND_DIR || node->kind == KIND_FILE)
 			check_open(policy, plan, node);
 	}
