@@ -149,7 +149,6 @@ static int read_abilities(struct session *session)
 
 	if (!file) {
 		lp_abilities_probe(&session->abilities);
-		lp_abilities_probe_gate(&session->abilities);
 		return 0;
 	}
 	r = lp_read_file(-100 /* AT_FDCWD */, file, MAX_ABILITIES, &text, &len);

@@ -150,8 +150,6 @@ struct lp_abilities {
  * Never fails: what cannot be found out counts as absent.
  */
 void lp_abilities_probe(struct lp_abilities *ret_abilities);
-/* Asks for the rest of what only the gate needs. */
-void lp_abilities_probe_gate(struct lp_abilities *abilities);
 
 /*
  * Reads abilities from "key value" lines as _print writes them, to plan for another machine.

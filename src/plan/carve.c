@@ -193,14 +193,6 @@ static int leave_out(struct lp_carving *carving, const struct lp_carve_side *sid
 		dir);
 }
 
-/* A file's other names are the same file to Landlock, and may be protected ones. */
-static bool has_other_names(int dir, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink > 1;
-}
-
 static unsigned char type_of(int dir, const struct dirent *entry)
 {
 	struct stat st;
@@ -221,8 +213,11 @@ static int carve_child(struct lp_carving *carving, struct lp_carve_side *side, c
 	unsigned char type = type_of(fd, entry);
 	lp_autofree char *path = NULL;
 
-	if (type == DT_LNK || (type == DT_REG && side->access == LP_ACCESS_WRITE &&
-				      has_other_names(fd, entry->d_name)))
+	/*
+	 * Opening a file for writing is notified anyway, and a rule on it would open its other
+	 * names as well, and not the file that an editor puts in its place.
+	 */
+	if (type == DT_LNK || (type == DT_REG && side->access == LP_ACCESS_WRITE))
 		return 0;
 	path = lp_path_join(dir, entry->d_name);
 	return path ? carve(carving, side, path, type, rule) : -ENOMEM;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int lp_floor_add(
 	struct lp_plan *plan, const char *path, uint64_t access, const struct lp_rule *rule)
@@ -49,8 +50,9 @@ static int compare_start(const char *start, size_t len, const char *path)
 	return order ? order : -(path[len] != '\0');
 }
 
-/* The rights of the rule at the first len bytes of path, of the first count rules. */
-static uint64_t rights_at(const struct lp_floor *floor, size_t count, const char *path, size_t len)
+/* The rule at the first len bytes of path, of the first count rules; or NULL. */
+static const struct lp_floor *find_at(
+	const struct lp_floor *floor, size_t count, const char *path, size_t len)
 {
 	size_t low = 0, high = count;
 
@@ -59,29 +61,62 @@ static uint64_t rights_at(const struct lp_floor *floor, size_t count, const char
 		int order = compare_start(path, len, floor[middle].path);
 
 		if (order == 0)
-			return floor[middle].access;
+			return &floor[middle];
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return 0;
+	return NULL;
 }
 
-/* What the first count rules, which are sorted, give at path. */
-static uint64_t rights_above(const struct lp_floor *floor, size_t count, const char *path)
+static bool is_still_there(const struct lp_floor *floor)
 {
-	uint64_t rights = rights_at(floor, count, "/", 1);
+	struct stat st;
 
-	for (size_t len = 1; path[0] && path[1] && path[len - 1]; len++)
-		if (len > 1 && (path[len] == '/' || path[len] == '\0'))
-			rights |= rights_at(floor, count, path, len);
+	return !floor->inode || (lstat(floor->path, &st) == 0 && st.st_ino == floor->inode &&
+					st.st_dev == floor->device);
+}
+
+/* Those of the wanted rights that the first count rules, which are sorted, give at path. */
+static uint64_t rights_above(
+	const struct lp_floor *floor, size_t count, const char *path, uint64_t wanted, bool now)
+{
+	uint64_t rights = 0;
+
+	for (size_t len = strlen(path); len > 0; len--) {
+		const struct lp_floor *rule;
+
+		if (len > 1 && path[len] != '/' && path[len] != '\0')
+			continue;
+		rule = find_at(floor, count, path, len);
+		if (rule && rule->access & wanted & ~rights && (!now || is_still_there(rule)))
+			rights |= rule->access & wanted;
+	}
 	return rights;
 }
 
 bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right)
 {
-	return !(right & ~rights_above(plan->floor, plan->floor_count, path));
+	return rights_above(plan->floor, plan->floor_count, path, right, false) == right;
+}
+
+bool lp_plan_grants_now(const struct lp_plan *plan, const char *path, uint64_t right)
+{
+	return rights_above(plan->floor, plan->floor_count, path, right, true) == right;
+}
+
+/* Remembers what the rules are about. */
+static void identify(struct lp_plan *plan)
+{
+	for (size_t i = 0; i < plan->floor_count; i++) {
+		struct stat st;
+
+		if (lstat(plan->floor[i].path, &st) < 0)
+			continue;
+		plan->floor[i].device = st.st_dev;
+		plan->floor[i].inode = st.st_ino;
+	}
 }
 
 /* Sorts the rules, joins those of one path, and drops what others above it say already. */
@@ -96,7 +131,8 @@ static void tidy(struct lp_plan *plan)
 		if (kept && !strcmp(floor[kept - 1].path, floor[i].path)) {
 			floor[kept - 1].access |= floor[i].access;
 			free(floor[i].path);
-		} else if (!(floor[i].access & ~rights_above(floor, kept, floor[i].path))) {
+		} else if (rights_above(floor, kept, floor[i].path, floor[i].access, false) ==
+			   floor[i].access) {
 			free(floor[i].path);
 		} else {
 			floor[kept++] = floor[i];
@@ -152,6 +188,28 @@ static int add_own(const struct lp_plan_input *input, struct lp_plan *plan)
 	return r;
 }
 
+/* New terminals are granted whole or not at all: /dev/pts holds the user's other ones too. */
+static int add_terminals(const struct lp_policy *policy, struct lp_plan *plan)
+{
+	int r;
+
+	if (!policy->ptys)
+		return 0;
+	if (!lp_strv_has(&policy->accepted, LP_GAP_TERMINALS) &&
+		!lp_strv_has(&policy->accepted, "all"))
+		return lp_strv_add(&plan->notices,
+			"new terminals (script, tmux) are not available natively: --backend bwrap, "
+			"or "
+			"--accept-gap " LP_GAP_TERMINALS " which also opens your other terminals");
+	r = lp_gap_add(plan, policy, LP_GAP_TERMINALS,
+		"your other terminals below /dev/pts can be opened");
+	if (r == 0)
+		r = lp_floor_add(plan, "/dev/pts", LP_DEVICE_RIGHTS | LP_FS_READ_DIR, NULL);
+	if (r == 0)
+		r = lp_floor_add(plan, "/dev/ptmx", LP_DEVICE_RIGHTS, NULL);
+	return r;
+}
+
 static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 {
 	struct lp_carving carving LP_CLEANUP(lp_carving_clear) = {0};
@@ -161,6 +219,8 @@ static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_rules(input->policy, plan, &carving);
 	if (r == 0)
 		r = add_own(input, plan);
+	if (r == 0)
+		r = add_terminals(input->policy, plan);
 	if (r == 0)
 		r = lp_carving_finish(&carving);
 	if (plan->carved.count)
@@ -268,28 +328,6 @@ static int add_kernel_gaps(const struct lp_plan_input *input, struct lp_plan *pl
 	return r;
 }
 
-/* New terminals are granted whole or not at all: /dev/pts holds the user's other ones too. */
-static int add_terminals(const struct lp_policy *policy, struct lp_plan *plan)
-{
-	int r;
-
-	if (!policy->ptys)
-		return 0;
-	if (!lp_strv_has(&policy->accepted, LP_GAP_TERMINALS) &&
-		!lp_strv_has(&policy->accepted, "all"))
-		return lp_strv_add(&plan->notices,
-			"new terminals (script, tmux) are not available natively: --backend bwrap, "
-			"or "
-			"--accept-gap " LP_GAP_TERMINALS " which also opens your other terminals");
-	r = lp_gap_add(plan, policy, LP_GAP_TERMINALS,
-		"your other terminals below /dev/pts can be opened");
-	if (r == 0)
-		r = lp_floor_add(plan, "/dev/pts", LP_DEVICE_RIGHTS | LP_FS_READ_DIR, NULL);
-	if (r == 0)
-		r = lp_floor_add(plan, "/dev/ptmx", LP_DEVICE_RIGHTS, NULL);
-	return r;
-}
-
 /*
  * chmod, chown, utimes and xattrs pass Landlock. Where nothing needs them (no writable tree) the
  * filter refuses them; elsewhere that would break git, tar and npm, so that the supervisor decides,
@@ -337,10 +375,10 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 	if (r == 0)
 		r = add_grants(input, plan);
 	if (r == 0)
-		r = add_terminals(policy, plan);
-	if (r == 0)
 		r = add_carving_gaps(input, plan);
 	if (r == 0)
 		r = add_metadata(input, plan);
+	if (plan->filter & LP_FILTER_EDGE)
+		identify(plan);
 	return r;
 }

@@ -35,6 +35,7 @@ struct lp_floor {
 	char *path;
 	uint64_t access;
 	const struct lp_rule *rule; /* whose wish it is; NULL: landpen's own */
+	uint64_t device, inode;     /* of path when this was planned; 0 if there is no edge */
 };
 
 /* One step of the mount plan, in order. */
@@ -133,6 +134,12 @@ int lp_plan_make(const struct lp_plan_input *input, struct lp_plan **ret_plan, s
  * absolute and resolved: whether rules at or above it carry it.
  */
 bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right);
+
+/*
+ * The same, but of rules whose path still names what they are about: a rule stays with its file or
+ * folder, and what was put in its place since has none.
+ */
+bool lp_plan_grants_now(const struct lp_plan *plan, const char *path, uint64_t right);
 
 /* The one sentence that says why nothing is started and what would help. */
 void lp_plan_refusal(const struct lp_plan *plan, struct lp_err *err);

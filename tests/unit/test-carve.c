@@ -320,12 +320,11 @@ static void check_open(
 
 	if (is_clean(policy, path, LP_ACCESS_READ) && is_seen(policy, path, LP_ACCESS_READ))
 		check(reads(plan, path), "readable all through, but not granted");
-	if (is_clean(policy, path, LP_ACCESS_WRITE) && is_seen(policy, path, LP_ACCESS_WRITE) &&
-		!node->shared) {
-		check(writes(plan, path), "writable all through, but not granted");
-		if (node->kind == KIND_DIR)
-			check(lp_plan_grants(plan, path, DIR_RIGHTS), "its names are not granted");
-	}
+	/* of files, only those that a rule names are granted one by one */
+	if (node->kind == KIND_DIR && is_clean(policy, path, LP_ACCESS_WRITE) &&
+		is_seen(policy, path, LP_ACCESS_WRITE))
+		check(writes(plan, path) && lp_plan_grants(plan, path, DIR_RIGHTS),
+			"writable all through, but not granted");
 	if (write && !writes(plan, path) && node->kind == KIND_DIR &&
 		is_seen(policy, path, LP_ACCESS_WRITE))
 		check(plan->filter & LP_FILTER_EDGE, "writable, but nobody is asked");
@@ -360,6 +359,29 @@ static void check_names(
 	}
 }
 
+/* What was put in the place of a granted folder has no rule. */
+static void check_replaced(
+	const struct lp_policy *policy, const struct lp_plan *plan, const char *path)
+{
+	const struct lp_floor *floor = NULL;
+	char aside[512], below[512];
+
+	for (size_t i = 0; i < plan->floor_count; i++)
+		if (!strcmp(plan->floor[i].path, path))
+			floor = &plan->floor[i];
+	if (!floor || !(floor->access & LP_FS_MAKE_REG) || !floor->inode)
+		return;
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	snprintf(below, sizeof(below), "%s/below", path);
+	check(lp_plan_grants_now(plan, below, LP_FS_MAKE_REG), "granted, but not seen so");
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(mkdir(path, 0777), 0);
+	check(!lp_plan_grants_now(plan, below, LP_FS_MAKE_REG), "not the same folder");
+	check(lp_plan_grants(plan, below, LP_FS_MAKE_REG), "the name stays");
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rename(aside, path), 0);
+}
+
 /* Where a symlink leads to may be denied, and it can be changed. */
 static void check_link(const struct lp_policy *policy, const struct lp_plan *plan, const char *path)
 {
@@ -386,6 +408,7 @@ static void check_plan(const struct lp_policy *policy, const struct lp_plan *pla
 			check_closed(policy, plan, below);
 		}
 		check_names(policy, plan, node);
+		check_replaced(policy, plan, node->path);
 		if (node->kind == KIND_LINK)
 			check_link(policy, plan, node->path);
 		if (node->kind == KIND_DIR || node->kind == KIND_FILE)
