@@ -223,7 +223,7 @@ static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_terminals(input->policy, plan);
 	if (r == 0)
 		r = lp_carving_finish(&carving);
-	if (plan->carved.count)
+	if (carving.edge)
 		plan->filter |= LP_FILTER_EDGE;
 	if (carving.reads)
 		plan->filter |= LP_FILTER_READS;

@@ -41,7 +41,7 @@ enum kind {
 struct node {
 	char path[256];
 	enum kind kind;
-	bool shared; /* a file with another name */
+	bool shared, program; /* a file with another name; one that can be executed */
 };
 
 static struct {
@@ -111,6 +111,9 @@ static void make_node(void)
 			assert_int_equal(link(other->path, node->path), 0);
 		else
 			touch(node->path);
+		node->program = !node->shared && chance(3) == 0;
+		if (node->program)
+			assert_int_equal(chmod(node->path, 0755), 0);
 	}
 	tree.count++;
 }
@@ -325,6 +328,9 @@ static void check_open(
 		is_seen(policy, path, LP_ACCESS_WRITE))
 		check(writes(plan, path) && lp_plan_grants(plan, path, DIR_RIGHTS),
 			"writable all through, but not granted");
+	if (node->program && read && is_seen(policy, path, LP_ACCESS_READ))
+		check(lp_plan_grants(plan, path, LP_FS_EXECUTE | LP_FS_READ_FILE),
+			"nobody can execute it instead");
 	if (write && !writes(plan, path) && node->kind == KIND_DIR &&
 		is_seen(policy, path, LP_ACCESS_WRITE))
 		check(plan->filter & LP_FILTER_EDGE, "writable, but nobody is asked");
