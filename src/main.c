@@ -308,7 +308,7 @@ static int run(struct session *session)
 		return refuse(session);
 	tell_start(session);
 	fflush(NULL);
-	return session->plan->backend == LP_BACKEND_BWRAP || session->plan->filter & LP_FILTER_GATE
+	return session->plan->backend == LP_BACKEND_BWRAP || session->plan->filter & LP_FILTER_NOTIFY
 		       ? run_supervised(session, lock)
 		       : run_native(session, lock);
 }

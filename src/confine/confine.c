@@ -115,7 +115,7 @@ static int drop_and_filter(const struct lp_plan *plan, int gate, struct lp_err *
 	if (r < 0)
 		return lp_fail(err, -r, "dropping capabilities: %m");
 	r = plan->filter & LP_FILTER_NOTIFY ? lp_seccomp_install_listener(filter)
-					  : lp_seccomp_install(filter);
+					    : lp_seccomp_install(filter);
 	if (r == -EBUSY)
 		return lp_fail(err, EBUSY,
 			"another program above landpen listens to system calls already, and the "

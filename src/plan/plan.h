@@ -71,6 +71,8 @@ enum {
 /* These need a listener: calls wait for its answer. */
 #define LP_FILTER_NOTIFY (LP_FILTER_GATE | LP_FILTER_EDGE)
 
+#define LP_SPARE_COUNT 8
+
 struct lp_plan {
 	enum lp_backend backend;
 	struct lp_gap *gaps;
@@ -90,6 +92,9 @@ struct lp_plan {
 	unsigned filter;
 	struct lp_limits limits;
 	struct lp_strv environment; /* NAME=VALUE */
+	/* where LP_SPARE_COUNT empty directories, granted whole, wait to be moved into carved ones;
+	 * NULL: none */
+	char *spares;
 	char *cwd; /* where the command starts; not the caller's where that is hidden */
 	char *tmpdir, *project;
 	char *bwrap; /* the program */
