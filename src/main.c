@@ -149,8 +149,7 @@ static int read_abilities(struct session *session)
 
 	if (!file) {
 		lp_abilities_probe(&session->abilities);
-		if (session->policy->network == LP_NETWORK_NAMES)
-			lp_abilities_probe_gate(&session->abilities);
+		lp_abilities_probe_gate(&session->abilities);
 		return 0;
 	}
 	r = lp_read_file(-100 /* AT_FDCWD */, file, MAX_ABILITIES, &text, &len);
