@@ -340,5 +340,8 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_carving_gaps(input, plan);
 	if (r == 0)
 		r = add_metadata(input, plan);
+	if (r == 0 && plan->filter & LP_FILTER_EDGE)
+		r = lp_plan_spares(input, plan);
+	tidy(plan);
 	return r;
 }

@@ -4,6 +4,7 @@
  *
  * Runs in the launcher before the fork; only looks.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
