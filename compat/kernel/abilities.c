@@ -26,21 +26,6 @@ int lp_landlock_abi(void)
 	return r > 0 ? (int)r : 0;
 }
 
-/* What waiting calls need to be decided by somebody else. */
-static void probe_supervision(struct lp_abilities *abilities)
-{
-	lp_autofree char *text = NULL;
-	size_t len;
-
-	lp_autoclose int self = lp_pidfd_open(getpid()), copy = -1;
-
-	abilities->seccomp_notify = lp_notify_is_there();
-	copy = lp_pidfd_getfd(self, self);
-	abilities->pidfd_getfd = copy >= 0;
-	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
-		abilities->yama_scope = text[0] - '0';
-}
-
 void lp_abilities_probe(struct lp_abilities *ret_abilities)
 {
 	struct lp_abilities found = {.landlock_abi = lp_landlock_abi()};
@@ -54,12 +39,25 @@ void lp_abilities_probe(struct lp_abilities *ret_abilities)
 	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
 			       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 	found.root = geteuid() == 0;
-	probe_supervision(&found);
 	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
 		found.bwrap = LP_PROBE_NO;
 		snprintf(found.bwrap_why, sizeof(found.bwrap_why), "bubblewrap is not installed");
 	}
 	*ret_abilities = found;
+}
+
+void lp_abilities_probe_gate(struct lp_abilities *abilities)
+{
+	lp_autofree char *text = NULL;
+	size_t len;
+
+	lp_autoclose int self = lp_pidfd_open(getpid()), copy = -1;
+
+	abilities->seccomp_notify = lp_notify_is_there();
+	copy = lp_pidfd_getfd(self, self);
+	abilities->pidfd_getfd = copy >= 0;
+	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
+		abilities->yama_scope = text[0] - '0';
 }
 
 /* Whether nobody but root can replace the program: its folder and itself belong to root. */

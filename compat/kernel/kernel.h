@@ -107,8 +107,13 @@ void lp_notify_prepare(int listener);
 int lp_notify_receive(int listener, struct lp_notification *ret_notification);
 /* Whether the caller still waits: to be asked after its memory or descriptors were looked at. */
 bool lp_notify_is_valid(int listener, uint64_t id);
-/* The call returns value, or fails with -value. There is no way to let a call go on. */
+/* The call returns value, or fails with -value. */
 int lp_notify_answer(int listener, uint64_t id, int value);
+/*
+ * The kernel does the call as if nobody had asked, and reads its arguments anew: only where it holds
+ * by itself (Landlock) whatever another thread may have put there meanwhile.
+ */
+int lp_notify_continue(int listener, uint64_t id);
 /* The call returns a new descriptor for fd. The descriptor's number, or -errno. */
 int lp_notify_give(int listener, uint64_t id, int fd, bool close_on_exec);
 /* Puts fd in place of the caller's descriptor target; the call still waits. */
@@ -119,6 +124,12 @@ int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_
  * container refuses that (Docker 20.10's default profile does). 0 or -errno.
  */
 int lp_read_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t len);
+
+/*
+ * Copies a NUL-terminated text of another process's memory, likewise. 0; -ENAMETOOLONG: no NUL
+ * within size; -EFAULT or another -errno.
+ */
+int lp_read_text(pid_t tid, uint64_t address, char *ret_text, size_t size);
 
 /* A pidfd of one thread (6.9), or -EINVAL. */
 int lp_pidfd_open_thread(pid_t tid);
@@ -150,6 +161,8 @@ struct lp_abilities {
  * Never fails: what cannot be found out counts as absent.
  */
 void lp_abilities_probe(struct lp_abilities *ret_abilities);
+/* Asks for the rest of what only a supervisor needs. */
+void lp_abilities_probe_gate(struct lp_abilities *abilities);
 
 /*
  * Reads abilities from "key value" lines as _print writes them, to plan for another machine.

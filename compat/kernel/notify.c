@@ -95,6 +95,13 @@ int lp_notify_answer(int listener, uint64_t id, int value)
 	return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
 }
 
+int lp_notify_continue(int listener, uint64_t id)
+{
+	struct seccomp_notif_resp answer = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+	return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+}
+
 int lp_notify_give(int listener, uint64_t id, int fd, bool close_on_exec)
 {
 	struct seccomp_notif_addfd gift = {.id = id,
@@ -122,26 +129,56 @@ int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_
 	return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &gift));
 }
 
-static int read_proc_mem(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
+static ssize_t read_proc_mem(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
 {
 	char path[64];
+	ssize_t n;
 	lp_autoclose int fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	return pread(fd, ret_bytes, len, (off_t)address) == (ssize_t)len ? 0 : -EFAULT;
+	n = pread(fd, ret_bytes, len, (off_t)address);
+	return n < 0 ? -EFAULT : n;
+}
+
+/* As many bytes as are there; -errno where the first one is not. */
+static ssize_t read_some(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
+{
+	const size_t page = 4096, head = page - address % page;
+	struct iovec here = {ret_bytes, len};
+	/* what cannot be read is left out in pieces of these */
+	struct iovec there[] = {{(void *)(uintptr_t)address, len < head ? len : head},
+		{(void *)(uintptr_t)(address + head), len < head ? 0 : len - head}};
+	ssize_t n = process_vm_readv(tid, &here, 1, there, LP_ARRAY_SIZE(there), 0);
+
+	if (n < 0 && (errno == EPERM || errno == ENOSYS))
+		return read_proc_mem(tid, address, ret_bytes, len);
+	return n < 0 ? -errno : n;
 }
 
 int lp_read_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
 {
-	struct iovec here = {ret_bytes, len}, there = {(void *)(uintptr_t)address, len};
-	ssize_t n = process_vm_readv(tid, &here, 1, &there, 1, 0);
+	return read_some(tid, address, ret_bytes, len) == (ssize_t)len ? 0 : -EFAULT;
+}
 
-	if (n < 0 && (errno == EPERM || errno == ENOSYS))
-		return read_proc_mem(tid, address, ret_bytes, len);
-	return n == (ssize_t)len ? 0 : -EFAULT;
+int lp_read_text(pid_t tid, uint64_t address, char *ret_text, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		/* most paths are short */
+		size_t wanted = done == 0 && size > 256 ? 256 : size - done;
+		ssize_t n = read_some(tid, address + done, ret_text + done, wanted);
+
+		if (n <= 0)
+			return n < 0 && n != -EFAULT && done == 0 ? (int)n : -EFAULT;
+		if (memchr(ret_text + done, '\0', (size_t)n))
+			return 0;
+		done += (size_t)n;
+	}
+	return -ENAMETOOLONG;
 }
 
 int lp_pidfd_open_thread(pid_t tid)

@@ -123,16 +123,13 @@ static int open_gate(struct lp_gate *gate)
 
 	gate->epoll = epoll_create1(EPOLL_CLOEXEC);
 	gate->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (gate->epoll < 0 || gate->timer < 0 ||
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate->handover) < 0)
+	if (gate->epoll < 0 || gate->timer < 0)
 		return -errno;
 	r = start_helpers(gate, between);
 	if (r == 0)
 		r = start_watchdog(gate);
 	if (r == 0)
 		r = watch(gate, gate->place.tcp, EPOLLIN, SOURCE_TCP);
-	if (r == 0)
-		r = watch(gate, gate->handover[0], EPOLLIN, SOURCE_HANDOVER);
 	if (r == 0)
 		r = watch(gate, gate->proxy.socket, EPOLLIN, SOURCE_PROXY);
 	if (r == 0)
@@ -155,7 +152,6 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 		.epoll = -1,
 		.timer = -1,
 		.listener = -1,
-		.handover = {-1, -1},
 		.proxy.socket = -1,
 		.resolver.socket = -1,
 		.report = {.fd = order->report, .live = order->live}};
@@ -166,20 +162,14 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 	return 0;
 }
 
-int lp_gate_socket(const struct lp_gate *gate)
+void lp_gate_listen(struct lp_gate *gate, int listener)
 {
-	return gate->handover[1];
+	gate->listener = listener;
 }
 
-void lp_gate_started(struct lp_gate *gate)
+int lp_gate_events(const struct lp_gate *gate)
 {
-	lp_closep(&gate->handover[1]);
-	gate->handover[1] = -1;
-}
-
-int lp_gate_watch(const struct lp_gate *gate, int fd)
-{
-	return watch(gate, fd, EPOLLIN, SOURCE_OUTSIDE);
+	return gate->epoll;
 }
 
 void lp_gate_freep(struct lp_gate **at)
@@ -200,9 +190,6 @@ void lp_gate_freep(struct lp_gate **at)
 	lp_report_clear(&gate->report);
 	lp_closep(&gate->epoll);
 	lp_closep(&gate->timer);
-	lp_closep(&gate->listener);
-	lp_closep(&gate->handover[0]);
-	lp_closep(&gate->handover[1]);
 	lp_closep(&gate->proxy.socket);
 	lp_closep(&gate->resolver.socket);
 	lp_closep(&gate->place.tcp);
@@ -326,13 +313,11 @@ static int decide(struct caller *caller)
 	}
 }
 
-static void serve_call(struct lp_gate *gate)
+void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 {
-	struct caller caller = {.gate = gate, .fd = -1, .file = -1};
-	int r = lp_notify_receive(gate->listener, &caller.call);
+	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
+	int r;
 
-	if (r < 0)
-		return; /* its caller is gone */
 	r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
 	if (caller.fd >= 0 && caller.call.call != SYS_bind &&
 		(r == 0 || r == -EINPROGRESS || r == LP_ANSWER_LATER))
@@ -341,23 +326,6 @@ static void serve_call(struct lp_gate *gate)
 	lp_closep(&caller.file);
 	if (r != LP_ANSWER_LATER)
 		lp_notify_answer(gate->listener, caller.call.id, r);
-}
-
-static void take_listener(struct lp_gate *gate)
-{
-	struct lp_packet packet;
-	int fd = -1;
-
-	if (lp_packet_receive(gate->handover[0], &packet, &fd) == 1 && fd >= 0 &&
-		gate->listener < 0) {
-		gate->listener = fd;
-		lp_notify_prepare(fd);
-		watch(gate, fd, EPOLLIN, SOURCE_LISTENER);
-	} else {
-		lp_closep(&fd);
-	}
-	lp_closep(&gate->handover[0]);
-	gate->handover[0] = -1;
 }
 
 static void flush(const struct lp_gate *gate, struct queue *queue, enum source source)
@@ -371,17 +339,8 @@ static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
 	uint64_t ticks;
 
 	switch ((enum source)event->data.u64) {
-	case SOURCE_LISTENER:
-		if (event->events & EPOLLIN)
-			serve_call(gate);
-		else if (event->events & EPOLLHUP) /* nobody is left under the filter */
-			epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->listener, NULL);
-		break;
 	case SOURCE_TCP:
 		lp_pending_accept(gate);
-		break;
-	case SOURCE_HANDOVER:
-		take_listener(gate);
 		break;
 	case SOURCE_PROXY:
 		hear_proxy(gate);
@@ -401,19 +360,13 @@ static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
 	}
 }
 
-bool lp_gate_serve(struct lp_gate *gate)
+void lp_gate_serve(struct lp_gate *gate)
 {
 	struct epoll_event events[16];
-	int count = epoll_wait(gate->epoll, events, LP_ARRAY_SIZE(events), -1);
-	bool outside = false;
+	int count = epoll_wait(gate->epoll, events, LP_ARRAY_SIZE(events), 0);
 
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.u64 == SOURCE_OUTSIDE)
-			outside = true;
-		else
-			serve_one(gate, &events[i]);
-	}
-	return outside;
+	for (int i = 0; i < count; i++)
+		serve_one(gate, &events[i]);
 }
 
 int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "policy/policy.h"
 
@@ -40,20 +41,15 @@ struct lp_gate;
  */
 int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, struct lp_err *err);
 
-/*
- * The socket that the confined process sends its listener over (lp_confine_*). It is closed in the
- * gate by lp_gate_started, which is called when the process is there.
- */
-int lp_gate_socket(const struct lp_gate *gate);
-void lp_gate_started(struct lp_gate *gate);
+/* The listener that the filter's notifications come from; it stays the caller's. */
+void lp_gate_listen(struct lp_gate *gate, int listener);
+/* Answers one call of LP_FILTER_GATE, now or later. */
+void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call);
 
-/* Also waits for a descriptor of the supervisor's, which stays the supervisor's. 0 or -errno. */
-int lp_gate_watch(const struct lp_gate *gate, int fd);
-/*
- * Waits until there is something to do, and does what is the gate's. Whether one of the descriptors
- * of lp_gate_watch is ready.
- */
-bool lp_gate_serve(struct lp_gate *gate);
+/* A descriptor that is readable when lp_gate_serve has something to do. */
+int lp_gate_events(const struct lp_gate *gate);
+/* Does what there is to do without waiting. */
+void lp_gate_serve(struct lp_gate *gate);
 
 /* The refusals so far, each once, and what would allow it: lines for stderr. 0 or -ENOMEM. */
 int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str);

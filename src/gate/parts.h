@@ -240,7 +240,7 @@ struct lp_gate {
 	const struct lp_policy *policy;
 	const struct lp_plan *plan;
 	struct lp_gate_place place;
-	int epoll, handover[2], listener, timer;
+	int epoll, listener, timer;
 	struct queue proxy, resolver;
 	struct arrival *arrivals;
 	struct waiter *waiters;
@@ -260,10 +260,7 @@ struct lp_gate {
 /* Takes what the resolver has told about names. */
 void lp_gate_hear_names(struct lp_gate *gate);
 enum source {
-	SOURCE_OUTSIDE = 0, /* the supervisor's own */
-	SOURCE_LISTENER = 1,
-	SOURCE_TCP,
-	SOURCE_HANDOVER,
+	SOURCE_TCP = 0,
 	SOURCE_PROXY,
 	SOURCE_RESOLVER,
 	SOURCE_TIMER,

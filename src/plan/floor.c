@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 int lp_floor_add(
 	struct lp_plan *plan, const char *path, uint64_t access, const struct lp_rule *rule)
@@ -70,17 +69,9 @@ static const struct lp_floor *find_at(
 	return NULL;
 }
 
-static bool is_still_there(const struct lp_floor *floor)
-{
-	struct stat st;
-
-	return !floor->inode || (lstat(floor->path, &st) == 0 && st.st_ino == floor->inode &&
-					st.st_dev == floor->device);
-}
-
 /* Those of the wanted rights that the first count rules, which are sorted, give at path. */
 static uint64_t rights_above(
-	const struct lp_floor *floor, size_t count, const char *path, uint64_t wanted, bool now)
+	const struct lp_floor *floor, size_t count, const char *path, uint64_t wanted)
 {
 	uint64_t rights = 0;
 
@@ -90,7 +81,7 @@ static uint64_t rights_above(
 		if (len > 1 && path[len] != '/' && path[len] != '\0')
 			continue;
 		rule = find_at(floor, count, path, len);
-		if (rule && rule->access & wanted & ~rights && (!now || is_still_there(rule)))
+		if (rule)
 			rights |= rule->access & wanted;
 	}
 	return rights;
@@ -98,25 +89,7 @@ static uint64_t rights_above(
 
 bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right)
 {
-	return rights_above(plan->floor, plan->floor_count, path, right, false) == right;
-}
-
-bool lp_plan_grants_now(const struct lp_plan *plan, const char *path, uint64_t right)
-{
-	return rights_above(plan->floor, plan->floor_count, path, right, true) == right;
-}
-
-/* Remembers what the rules are about. */
-static void identify(struct lp_plan *plan)
-{
-	for (size_t i = 0; i < plan->floor_count; i++) {
-		struct stat st;
-
-		if (lstat(plan->floor[i].path, &st) < 0)
-			continue;
-		plan->floor[i].device = st.st_dev;
-		plan->floor[i].inode = st.st_ino;
-	}
+	return rights_above(plan->floor, plan->floor_count, path, right) == right;
 }
 
 /* Sorts the rules, joins those of one path, and drops what others above it say already. */
@@ -131,7 +104,7 @@ static void tidy(struct lp_plan *plan)
 		if (kept && !strcmp(floor[kept - 1].path, floor[i].path)) {
 			floor[kept - 1].access |= floor[i].access;
 			free(floor[i].path);
-		} else if (rights_above(floor, kept, floor[i].path, floor[i].access, false) ==
+		} else if (rights_above(floor, kept, floor[i].path, floor[i].access) ==
 			   floor[i].access) {
 			free(floor[i].path);
 		} else {
@@ -378,7 +351,8 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 		r = add_carving_gaps(input, plan);
 	if (r == 0)
 		r = add_metadata(input, plan);
-	if (plan->filter & LP_FILTER_EDGE)
-		identify(plan);
+	if (r == 0 && plan->filter & LP_FILTER_EDGE)
+		r = lp_plan_spares(input, plan);
+	tidy(plan);
 	return r;
 }

@@ -25,6 +25,10 @@ int lp_gap_add(struct lp_plan *plan, const struct lp_policy *policy, const char 
 int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan);
 int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan);
 
+/* spares.c: where the spare directories go, if something is carved that may be written. 0 or
+ * -ENOMEM. */
+int lp_plan_spares(const struct lp_plan_input *input, struct lp_plan *plan);
+
 /* environ.c: the environment of the command, from the caller's and the policy. 0 or -ENOMEM. */
 int lp_plan_environment(const struct lp_plan_input *input, struct lp_plan *plan);
 

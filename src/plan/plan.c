@@ -65,6 +65,7 @@ static void clear_orders(struct lp_plan *plan)
 	free(plan->mounts);
 	free(plan->bwrap);
 	free(plan->exclude);
+	free(plan->spares);
 	lp_strv_clear(&plan->notices);
 	lp_strv_clear(&plan->stubs);
 	lp_strv_clear(&plan->file_stubs);

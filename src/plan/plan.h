@@ -35,7 +35,6 @@ struct lp_floor {
 	char *path;
 	uint64_t access;
 	const struct lp_rule *rule; /* whose wish it is; NULL: landpen's own */
-	uint64_t device, inode;     /* of path when this was planned; 0 if there is no edge */
 };
 
 /* One step of the mount plan, in order. */
@@ -73,6 +72,8 @@ enum {
 /* These need a listener: calls wait for its answer. */
 #define LP_FILTER_NOTIFY (LP_FILTER_GATE | LP_FILTER_EDGE)
 
+#define LP_SPARE_COUNT 8
+
 struct lp_plan {
 	enum lp_backend backend;
 	struct lp_gap *gaps;
@@ -95,6 +96,9 @@ struct lp_plan {
 	unsigned filter;
 	struct lp_limits limits;
 	struct lp_strv environment; /* NAME=VALUE */
+	/* where LP_SPARE_COUNT empty directories, granted whole, wait to be moved into carved ones;
+	 * NULL: none */
+	char *spares;
 	char *cwd; /* where the command starts; not the caller's where that is hidden */
 	char *tmpdir, *project;
 	char *bwrap; /* the program */
@@ -134,12 +138,6 @@ int lp_plan_make(const struct lp_plan_input *input, struct lp_plan **ret_plan, s
  * absolute and resolved: whether rules at or above it carry it.
  */
 bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right);
-
-/*
- * The same, but of rules whose path still names what they are about: a rule stays with its file or
- * folder, and what was put in its place since has none.
- */
-bool lp_plan_grants_now(const struct lp_plan *plan, const char *path, uint64_t right);
 
 /* The one sentence that says why nothing is started and what would help. */
 void lp_plan_refusal(const struct lp_plan *plan, struct lp_err *err);

@@ -208,6 +208,47 @@ struct lp_decision lp_policy_may(
 	return access == LP_ACCESS_WRITE ? may_write(&longest) : may_read(&longest);
 }
 
+/* "head", then "**" and a last part without '/': it matches wherever below head that part stands.
+ */
+static bool is_placeless(const char *pattern, size_t head)
+{
+	const char *rest = pattern + head;
+
+	return !strncmp(rest, "**/", 3) && !strchr(rest + 3, '/');
+}
+
+static bool pattern_denies_below(const char *pattern, const char *path)
+{
+	size_t head = strcspn(pattern, "*?["), length = strlen(path);
+
+	while (head > 0 && pattern[head - 1] != '/')
+		head--;
+	/* the folder that every match lies in, with its '/' */
+	if (length + 1 < head || (length + 1 == head && length > 1))
+		return !strncmp(pattern, path, length) && (length == 1 || pattern[length] == '/');
+	if (strncmp(path, pattern, head) != 0)
+		return false;
+	return !is_placeless(pattern, head);
+}
+
+bool lp_policy_denies_below(const struct lp_policy *policy, const char *path)
+{
+	size_t length = strcmp(path, "/") ? strlen(path) : 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct lp_rule *rule = &policy->rules[i];
+
+		if (rule->kind > LP_RULE_DENY_READ)
+			continue;
+		if (rule->is_pattern ? pattern_denies_below(rule->path, path)
+				     : rule->path_length > length + 1 &&
+					       !strncmp(rule->path, path, length) &&
+					       rule->path[length] == '/')
+			return true;
+	}
+	return false;
+}
+
 /* Every variable is held against every rule, so what is quick to see is asked first. */
 static bool names_variable(const struct lp_env_rule *rule, const char *name)
 {

@@ -205,6 +205,13 @@ struct lp_decision {
 struct lp_decision lp_policy_may(
 	const struct lp_policy *policy, const char *path, enum lp_access access);
 
+/*
+ * Whether something below path (a directory, there or not) may be denied though path itself is
+ * allowed: a directory that is moved would take it along. A pattern that says the same of every
+ * place below its own start does not count: what it denies stays denied wherever it is moved there.
+ */
+bool lp_policy_denies_below(const struct lp_policy *policy, const char *path);
+
 /* What becomes of the caller's variable NAME: LP_ENV_PASS or LP_ENV_UNSET, and the rule. */
 struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *name);
 

@@ -215,7 +215,7 @@ static void close_inner(struct run *run)
 static int start(struct run *run, struct lp_err *err)
 {
 	const struct timeval patience = {.tv_sec = 5};
-	bool supervised = run->plan->filter & LP_FILTER_GATE;
+	bool supervised = run->plan->filter & LP_FILTER_NOTIFY;
 	int r = open_pair(&run->socket, &run->inner_socket, err);
 
 	if (r == 0 && supervised)

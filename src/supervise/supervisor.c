@@ -1,11 +1,11 @@
 /*
- * The supervisor: serves the gate for as long as a process of the pen lives, also when landpen's
- * front has ended with the command.
+ * The supervisor: takes the notified calls to the gate and the broker for as long as a process of
+ * the pen lives, also when landpen's front has ended with the command.
  *
  * Runs between the front and the command (natively) or bwrap, with the user's rights: an ancestor
- * of all, so that it may read their memory. From the command it reads what the gate reads. When the
- * front is killed, it ends the pen; when it is killed itself, the kernel ends the command, and
- * whatever else is left has no network any more.
+ * of all, so that it may read their memory. From the command it reads what gate and broker read.
+ * When the front is killed, it ends the pen; when it is killed itself, the kernel ends the command,
+ * and whatever else is left has what Landlock grants and nothing more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -21,16 +22,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/broker.h"
 #include "confine/confine.h"
 #include "kernel/kernel.h"
 #include "supervise/parts.h"
+#include "wire/wire.h"
 
 struct supervisor {
 	struct run *run;
-	struct lp_gate *gate;
+	struct lp_gate *gate;     /* NULL: no names are to be held */
+	struct lp_broker *broker; /* NULL: the mounts hold the files, or nothing may change */
 	struct watch watch;
 	struct rlimit files; /* the caller's */
-	int signals;
+	int events, signals;
+	int handover[2]; /* the confined process sends the listener over it */
+	int listener;
+};
+
+enum source {
+	SOURCE_LISTENER = 0,
+	SOURCE_HANDOVER,
+	SOURCE_GATE,
+	SOURCE_BROKER,
+	SOURCE_SIGNALS,
+	SOURCE_COMMAND, /* messages of the front for the command */
+	SOURCE_CONTROL,
 };
 
 /* Keeps what is needed and nothing of the caller's but the standard descriptors. */
@@ -73,6 +89,33 @@ static void complain(const struct lp_err *err)
 	dprintf(STDERR_FILENO, "landpen: %s\n", err->text);
 }
 
+static int watch(const struct supervisor *supervisor, int fd, enum source source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = source};
+
+	if (fd < 0)
+		return 0;
+	return epoll_ctl(supervisor->events, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int start_servers(
+	struct supervisor *supervisor, struct lp_gate_order *order, struct lp_err *err)
+{
+	int r = 0;
+
+	if (order->plan->filter & LP_FILTER_GATE) {
+		r = lp_gate_start(order, &supervisor->gate, err);
+		if (r == 0)
+			r = watch(supervisor, lp_gate_events(supervisor->gate), SOURCE_GATE);
+	}
+	if (r == 0 && order->plan->filter & LP_FILTER_EDGE) {
+		r = lp_broker_start(order->policy, order->plan, &supervisor->broker, err);
+		if (r == 0)
+			r = watch(supervisor, lp_broker_timer(supervisor->broker), SOURCE_BROKER);
+	}
+	return r;
+}
+
 static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 {
 	struct run *run = supervisor->run;
@@ -92,10 +135,12 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	supervisor->signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (supervisor->signals < 0)
-		return lp_fail(err, errno, "signalfd: %m");
+	supervisor->events = epoll_create1(EPOLL_CLOEXEC);
+	if (supervisor->signals < 0 || supervisor->events < 0 ||
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supervisor->handover) < 0)
+		return lp_fail(err, errno, "the supervisor: %m");
 	raise_open_files(supervisor);
-	return lp_gate_start(&order, &supervisor->gate, err);
+	return start_servers(supervisor, &order, err);
 }
 
 /* In the child: from here to the command. */
@@ -108,8 +153,7 @@ static int become_command(struct supervisor *supervisor, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent)
 		return code;
-	if (lp_confine_landlock(
-		    (struct lp_plan *)run->plan, lp_gate_socket(supervisor->gate), &err) == 0) {
+	if (lp_confine_landlock((struct lp_plan *)run->plan, supervisor->handover[1], &err) == 0) {
 		lp_restore_signals(run->ignored, run->blocked);
 		code = lp_confine_exec(run->order->argv, run->plan->environment.items, &err);
 	}
@@ -123,7 +167,7 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 	bool native = run->plan->backend == LP_BACKEND_LANDLOCK;
 	pid_t parent = getpid();
 
-	run->gate_socket = lp_gate_socket(supervisor->gate);
+	run->gate_socket = supervisor->handover[1];
 	supervisor->watch.socket = native ? run->inner_socket : -1;
 	if (native)
 		lp_watch_tell(&supervisor->watch, LP_MESSAGE_STARTED, 0, 0);
@@ -136,10 +180,12 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 	}
 	if (supervisor->watch.command < 0)
 		return lp_fail(err, errno, "fork: %m");
-	lp_gate_started(supervisor->gate);
-	if (lp_gate_watch(supervisor->gate, supervisor->signals) < 0 ||
-		lp_gate_watch(supervisor->gate, run->inner_control) < 0 ||
-		(native && lp_gate_watch(supervisor->gate, run->inner_socket) < 0))
+	lp_closep(&supervisor->handover[1]);
+	supervisor->handover[1] = -1;
+	if (watch(supervisor, supervisor->handover[0], SOURCE_HANDOVER) < 0 ||
+		watch(supervisor, supervisor->signals, SOURCE_SIGNALS) < 0 ||
+		watch(supervisor, run->inner_control, SOURCE_CONTROL) < 0 ||
+		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0)
 		return lp_fail(err, errno, "epoll: %m");
 	lp_closep(&run->error_pipe);
 	if (!native)
@@ -178,8 +224,8 @@ static void report(const struct supervisor *supervisor)
 	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (!supervisor->run->order->quiet && !supervisor->run->order->verbose &&
-		lp_gate_tell(supervisor->gate, &text) == 0)
+	if (supervisor->gate && !supervisor->run->order->quiet &&
+		!supervisor->run->order->verbose && lp_gate_tell(supervisor->gate, &text) == 0)
 		for (char *line = text.text, *end; line && *line; line = end + 1) {
 			end = line + strcspn(line, "\n");
 			dprintf(STDERR_FILENO, "landpen: %.*s\n", (int)(end - line), line);
@@ -204,35 +250,95 @@ static void hear_front(struct supervisor *supervisor)
 	}
 }
 
+static void take_listener(struct supervisor *supervisor)
+{
+	struct lp_packet packet;
+	int fd = -1;
+
+	if (lp_packet_receive(supervisor->handover[0], &packet, &fd) == 1 && fd >= 0) {
+		supervisor->listener = fd;
+		lp_notify_prepare(fd);
+		if (supervisor->gate)
+			lp_gate_listen(supervisor->gate, fd);
+		if (supervisor->broker)
+			lp_broker_started(supervisor->broker);
+		watch(supervisor, fd, SOURCE_LISTENER);
+	}
+	lp_closep(&supervisor->handover[0]);
+	supervisor->handover[0] = -1;
+}
+
+static void serve_call(const struct supervisor *supervisor)
+{
+	struct lp_notification call;
+
+	if (lp_notify_receive(supervisor->listener, &call) < 0)
+		return; /* its caller is gone */
+	if (supervisor->broker && lp_broker_serves(&call))
+		lp_broker_call(supervisor->broker, supervisor->listener, &call);
+	else if (supervisor->gate)
+		lp_gate_call(supervisor->gate, &call);
+	else
+		lp_notify_answer(supervisor->listener, call.id, -EPERM);
+}
+
+/* False: the pen has come to its end. */
+static bool serve(struct supervisor *supervisor, const struct epoll_event *event)
+{
+	struct signalfd_siginfo info;
+
+	switch ((enum source)event->data.u64) {
+	case SOURCE_LISTENER:
+		if (event->events & EPOLLIN)
+			serve_call(supervisor);
+		else /* nobody is left under the filter */
+			epoll_ctl(supervisor->events, EPOLL_CTL_DEL, supervisor->listener, NULL);
+		return true;
+	case SOURCE_HANDOVER:
+		take_listener(supervisor);
+		return true;
+	case SOURCE_GATE:
+		lp_gate_serve(supervisor->gate);
+		return true;
+	case SOURCE_BROKER:
+		lp_broker_tick(supervisor->broker);
+		return true;
+	case SOURCE_SIGNALS:
+		return read(supervisor->signals, &info, sizeof(info)) <= 0 ||
+		       !lp_watch_reap(&supervisor->watch);
+	case SOURCE_COMMAND:
+		if (lp_watch_obey(&supervisor->watch))
+			return true;
+		kill_everybody();
+		return false;
+	case SOURCE_CONTROL:
+		hear_front(supervisor);
+		return true;
+	}
+	return true;
+}
+
 static void loop(struct supervisor *supervisor)
 {
-	struct run *run = supervisor->run;
+	bool goes_on = true;
 
-	for (;;) {
-		struct pollfd polled[] = {{.fd = supervisor->signals, .events = POLLIN},
-			{.fd = supervisor->watch.socket, .events = POLLIN},
-			{.fd = run->inner_control, .events = POLLIN}};
-		struct signalfd_siginfo info;
+	while (goes_on) {
+		struct epoll_event events[8];
+		int count = epoll_wait(supervisor->events, events, LP_ARRAY_SIZE(events), -1);
 
-		if (!lp_gate_serve(supervisor->gate))
-			continue;
-		if (poll(polled, LP_ARRAY_SIZE(polled), 0) < 0 && errno != EINTR)
-			return;
-		if (polled[0].revents && read(supervisor->signals, &info, sizeof(info)) > 0 &&
-			lp_watch_reap(&supervisor->watch))
-			return;
-		if (polled[1].revents && !lp_watch_obey(&supervisor->watch)) {
-			kill_everybody();
-			return;
-		}
-		if (polled[2].revents)
-			hear_front(supervisor);
+		for (int i = 0; goes_on && i < count; i++)
+			goes_on = serve(supervisor, &events[i]);
 	}
 }
 
 int lp_supervisor_run(struct run *run)
 {
-	struct supervisor supervisor = {.run = run, .signals = -1, .watch = {.socket = -1}};
+	struct supervisor supervisor = {.run = run,
+		.events = -1,
+		.signals = -1,
+		.listener = -1,
+		.handover = {-1, -1},
+		.watch = {.socket = -1}};
 	const struct lp_message refused = {LP_MESSAGE_REFUSED, 125, 0};
 	struct lp_err err;
 	int r = open_supervisor(&supervisor, &err);
@@ -255,5 +361,6 @@ int lp_supervisor_run(struct run *run)
 			hear_front(&supervisor);
 	}
 	lp_gate_freep(&supervisor.gate);
+	lp_broker_freep(&supervisor.broker);
 	return 0;
 }

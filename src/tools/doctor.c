@@ -110,6 +110,7 @@ static bool in_child(int (*function)(int), int argument)
 static void examine(struct lp_abilities *abilities, struct check checks[CHECKS])
 {
 	lp_abilities_probe(abilities);
+	lp_abilities_probe_gate(abilities);
 	lp_bwrap_probe(abilities);
 	checks[0] = (struct check){
 		.name = "landlock", .works = in_child(try_landlock, abilities->landlock_abi)};

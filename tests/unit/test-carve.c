@@ -365,29 +365,6 @@ static void check_names(
 	}
 }
 
-/* What was put in the place of a granted folder has no rule. */
-static void check_replaced(
-	const struct lp_policy *policy, const struct lp_plan *plan, const char *path)
-{
-	const struct lp_floor *floor = NULL;
-	char aside[512], below[512];
-
-	for (size_t i = 0; i < plan->floor_count; i++)
-		if (!strcmp(plan->floor[i].path, path))
-			floor = &plan->floor[i];
-	if (!floor || !(floor->access & LP_FS_MAKE_REG) || !floor->inode)
-		return;
-	snprintf(aside, sizeof(aside), "%s.aside", path);
-	snprintf(below, sizeof(below), "%s/below", path);
-	check(lp_plan_grants_now(plan, below, LP_FS_MAKE_REG), "granted, but not seen so");
-	assert_int_equal(rename(path, aside), 0);
-	assert_int_equal(mkdir(path, 0777), 0);
-	check(!lp_plan_grants_now(plan, below, LP_FS_MAKE_REG), "not the same folder");
-	check(lp_plan_grants(plan, below, LP_FS_MAKE_REG), "the name stays");
-	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(rename(aside, path), 0);
-}
-
 /* Where a symlink leads to may be denied, and it can be changed. */
 static void check_link(const struct lp_policy *policy, const struct lp_plan *plan, const char *path)
 {
@@ -414,7 +391,6 @@ static void check_plan(const struct lp_policy *policy, const struct lp_plan *pla
 			check_closed(policy, plan, below);
 		}
 		check_names(policy, plan, node);
-		check_replaced(policy, plan, node->path);
 		if (node->kind == KIND_LINK)
 			check_link(policy, plan, node->path);
 		if (node->kind == KIND_DIR || node->kind == KIND_FILE)

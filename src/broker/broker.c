@@ -1,0 +1,187 @@
+/*
+ * The broker's table of calls, and its life.
+ *
+ * Runs in the supervisor, with the user's rights. From the command it reads paths and a few
+ * fixed-size structs. It never waits for the command: what would block is tried again later.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "broker/parts.h"
+
+#define NR_FCHMODAT2     452
+#define NR_SETXATTRAT    463
+#define NR_REMOVEXATTRAT 466
+
+#define NONE (-1)
+
+/* Most frequent first: the table is searched from its start. */
+static const struct form forms[] = {
+	{SYS_openat, lp_act_open, 0, 1, NONE, NONE, 2, 3, true},
+#ifdef SYS_open
+	{SYS_open, lp_act_open, NONE, 0, NONE, NONE, 1, 2, true},
+	{SYS_unlink, lp_act_unlink, NONE, 0, NONE, NONE, NONE, NONE, true},
+	{SYS_rename, lp_act_rename, NONE, 0, NONE, 1, NONE, NONE, true},
+	{SYS_mkdir, lp_act_mkdir, NONE, 0, NONE, NONE, NONE, 1, true},
+	{SYS_rmdir, lp_act_unlink, NONE, 0, NONE, NONE, NONE, NONE, true},
+	{SYS_chmod, lp_act_chmod, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_link, lp_act_link, NONE, 0, NONE, 1, NONE, NONE, true},
+	{SYS_symlink, lp_act_symlink, NONE, 1, NONE, 0, NONE, NONE, true},
+	{SYS_mknod, lp_act_mknod, NONE, 0, NONE, NONE, NONE, 1, true},
+	{SYS_creat, lp_act_open, NONE, 0, NONE, NONE, NONE, 1, true},
+	{SYS_chown, lp_act_chown, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_lchown, lp_act_chown, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_utime, lp_act_times, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_utimes, lp_act_times, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_futimesat, lp_act_times, 0, 1, NONE, NONE, NONE, 2},
+#endif
+	{SYS_openat2, lp_act_openat2, 0, 1, NONE, NONE, NONE, NONE, true},
+	{SYS_unlinkat, lp_act_unlink, 0, 1, NONE, NONE, 2, NONE, true},
+#ifdef SYS_renameat
+	{SYS_renameat, lp_act_rename, 0, 1, 2, 3, NONE, NONE, true},
+#endif
+	{SYS_renameat2, lp_act_rename, 0, 1, 2, 3, 4, NONE, true},
+	{SYS_mkdirat, lp_act_mkdir, 0, 1, NONE, NONE, NONE, 2, true},
+	{SYS_linkat, lp_act_link, 0, 1, 2, 3, 4, NONE, true},
+	{SYS_symlinkat, lp_act_symlink, 1, 2, NONE, 0, NONE, NONE, true},
+	{SYS_mknodat, lp_act_mknod, 0, 1, NONE, NONE, NONE, 2, true},
+	{SYS_truncate, lp_act_truncate, NONE, 0, NONE, NONE, NONE, 1, true},
+	{SYS_fchmod, lp_act_chmod, 0, NONE, NONE, NONE, NONE, 1},
+	{SYS_fchmodat, lp_act_chmod, 0, 1, NONE, NONE, NONE, 2},
+	{NR_FCHMODAT2, lp_act_chmod, 0, 1, NONE, NONE, 3, 2},
+	{SYS_fchown, lp_act_chown, 0, NONE, NONE, NONE, NONE, 1},
+	{SYS_fchownat, lp_act_chown, 0, 1, NONE, NONE, 4, 2},
+	{SYS_utimensat, lp_act_times, 0, 1, NONE, NONE, 3, 2},
+	{SYS_setxattr, lp_act_setxattr, NONE, 0, NONE, NONE, NONE, NONE},
+	{SYS_lsetxattr, lp_act_setxattr, NONE, 0, NONE, NONE, NONE, NONE},
+	{SYS_fsetxattr, lp_act_setxattr, 0, NONE, NONE, NONE, NONE, NONE},
+	{NR_SETXATTRAT, lp_act_setxattr, 0, 1, NONE, NONE, 2, NONE},
+	{SYS_removexattr, lp_act_removexattr, NONE, 0, NONE, NONE, NONE, NONE},
+	{SYS_lremovexattr, lp_act_removexattr, NONE, 0, NONE, NONE, NONE, NONE},
+	{SYS_fremovexattr, lp_act_removexattr, 0, NONE, NONE, NONE, NONE, NONE},
+	{NR_REMOVEXATTRAT, lp_act_removexattr, 0, 1, NONE, NONE, 2, NONE},
+	{SYS_ioctl, lp_act_ioctl, 0, NONE, NONE, NONE, NONE, NONE},
+};
+
+static const struct form *find_form(int call)
+{
+	for (size_t i = 0; i < LP_ARRAY_SIZE(forms); i++)
+		if (forms[i].call == call)
+			return &forms[i];
+	return NULL;
+}
+
+bool lp_broker_serves(const struct lp_notification *call)
+{
+	return find_form(call->call) != NULL;
+}
+
+int lp_act_number(const struct act *act, int argument)
+{
+	return argument < 0 ? 0 : (int)act->call->args[argument];
+}
+
+int lp_act_text(const struct act *act, int argument, char ret_text[PATH_MAX])
+{
+	ret_text[0] = '\0';
+	if (!act->call->args[argument])
+		return 0; /* some calls mean the descriptor itself by that */
+	return lp_read_text(act->call->tid, act->call->args[argument], ret_text, PATH_MAX);
+}
+
+bool lp_act_is_valid(const struct act *act)
+{
+	return lp_notify_is_valid(act->listener, act->call->id);
+}
+
+/* Whether the caller has another root, so that its paths are not ours. */
+static bool is_elsewhere(const struct act *act)
+{
+	char link[64];
+	struct stat theirs, ours;
+
+	if (!(act->broker->plan->filter & LP_FILTER_NAMESPACES))
+		return false; /* nobody in the pen can change it */
+	snprintf(link, sizeof(link), "/proc/%d/root", act->call->tid);
+	return stat(link, &theirs) < 0 || stat("/", &ours) < 0 || theirs.st_ino != ours.st_ino ||
+	       theirs.st_dev != ours.st_dev;
+}
+
+void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_notification *call)
+{
+	struct act act = {.broker = broker,
+		.form = find_form(call->call),
+		.call = call,
+		.listener = listener};
+	int r = act.form->path < 0 ? 0 : lp_act_text(&act, act.form->path, act.text);
+
+	if (r == 0 && act.form->path2 >= 0)
+		r = lp_act_text(&act, act.form->path2, act.text2);
+	if (r == 0)
+		r = !is_elsewhere(&act)       ? act.form->serve(&act)
+		    : act.form->floor_decides ? LET_GO_ON
+					      : -EPERM;
+	if (r == LET_GO_ON)
+		lp_notify_continue(listener, call->id);
+	else if (r != ANSWERED)
+		lp_notify_answer(listener, call->id, r);
+}
+
+int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
+	struct lp_broker **ret_broker, struct lp_err *err)
+{
+	LP_CLEANUP(lp_broker_freep) struct lp_broker *broker = calloc(1, sizeof(*broker));
+	int r;
+
+	if (!broker)
+		return lp_fail(err, ENOMEM, "%m");
+	broker->policy = policy;
+	broker->plan = plan;
+	broker->spares.dir = -1;
+	broker->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (broker->timer < 0)
+		return lp_fail(err, errno, "timerfd: %m");
+	r = lp_spares_make(&broker->spares, plan, err);
+	if (r < 0)
+		return r;
+	*ret_broker = LP_TAKE(broker);
+	return 0;
+}
+
+void lp_broker_started(struct lp_broker *broker)
+{
+	/* what cannot be remembered is done by the broker: slower, not wrong */
+	lp_natives_fill(&broker->natives, broker->plan);
+}
+
+int lp_broker_timer(const struct lp_broker *broker)
+{
+	return broker->timer;
+}
+
+void lp_broker_tick(struct lp_broker *broker)
+{
+	uint64_t ticks;
+
+	if (read(broker->timer, &ticks, sizeof(ticks)) > 0)
+		lp_open_tick(broker);
+}
+
+void lp_broker_freep(struct lp_broker **at)
+{
+	struct lp_broker *broker = *at;
+
+	if (!broker)
+		return;
+	lp_open_clear(broker);
+	lp_natives_clear(&broker->natives);
+	lp_spares_clear(&broker->spares);
+	lp_closep(&broker->timer);
+	free(broker);
+	*at = NULL;
+}

@@ -1,0 +1,288 @@
+/*
+ * open, openat, openat2 and creat.
+ *
+ * Runs in the supervisor. An object is opened once by O_PATH, looked at, and opened for the caller
+ * through that descriptor; a new file is made with O_EXCL in the directory that was decided on.
+ */
+#include <errno.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "broker/parts.h"
+#include "task/task.h"
+
+#define TMPFILE_BIT  020000000 /* O_TMPFILE without its O_DIRECTORY */
+#define MAX_TRIES    8
+#define MAX_SLEEPERS 1024
+/* what this process adds to every open of the command's, and takes away again */
+#define QUIET (O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* What is asked for. */
+struct wish {
+	int dirfd, flags;
+	mode_t mode;
+};
+
+static bool wants_writing(const struct wish *wish)
+{
+	return wish->flags & (O_ACCMODE | O_TRUNC | TMPFILE_BIT);
+}
+
+static int give(const struct act *act, const struct wish *wish, int fd)
+{
+	int r;
+
+	if (!(wish->flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	r = lp_notify_give(act->listener, act->call->id, fd, wish->flags & O_CLOEXEC);
+	return r < 0 ? r : ANSWERED;
+}
+
+/* ---- FIFOs ---- */
+
+static void set_timer(const struct lp_broker *broker)
+{
+	const long pause = broker->sleepers ? 5000000 : 0;
+	const struct itimerspec spec = {{.tv_nsec = pause}, {.tv_nsec = pause}};
+
+	timerfd_settime(broker->timer, 0, &spec, NULL);
+}
+
+/* Whether the other end is there now; its error ends the wait as well. -EAGAIN: not yet. */
+static int try_fifo(struct sleeper *sleeper)
+{
+	char link[32];
+
+	if (sleeper->fd < 0) {
+		lp_descriptor_link(sleeper->object, link);
+		sleeper->fd = open(link, sleeper->flags | QUIET);
+		if (sleeper->fd < 0)
+			return errno == ENXIO ? -EAGAIN : -errno;
+	}
+	if ((sleeper->flags & O_ACCMODE) == O_RDONLY) {
+		struct pollfd polled = {.fd = sleeper->fd, .events = POLLIN};
+
+		if (poll(&polled, 1, 0) == 0)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+static void wake(struct sleeper *sleeper, int r)
+{
+	struct act act = {.listener = sleeper->listener, .call = &sleeper->call};
+	const struct wish wish = {.flags = sleeper->flags};
+
+	if (r == 0)
+		r = give(&act, &wish, sleeper->fd);
+	if (r < 0)
+		lp_notify_answer(sleeper->listener, sleeper->call.id, r);
+	lp_closep(&sleeper->object);
+	lp_closep(&sleeper->fd);
+	free(sleeper);
+}
+
+void lp_open_tick(struct lp_broker *broker)
+{
+	for (struct sleeper **at = &broker->sleepers; *at;) {
+		struct sleeper *sleeper = *at;
+		int r = lp_notify_is_valid(sleeper->listener, sleeper->call.id) ? try_fifo(sleeper)
+										: -EINTR;
+
+		if (r == -EAGAIN) {
+			at = &sleeper->next;
+			continue;
+		}
+		*at = sleeper->next;
+		broker->sleeper_count--;
+		wake(sleeper, r);
+	}
+	set_timer(broker);
+}
+
+void lp_open_clear(struct lp_broker *broker)
+{
+	while (broker->sleepers) {
+		struct sleeper *next = broker->sleepers->next;
+
+		wake(broker->sleepers, -EINTR);
+		broker->sleepers = next;
+	}
+}
+
+/* Opening a FIFO waits for its other end: not here. Takes object. */
+static int open_fifo(const struct act *act, const struct wish *wish, int object)
+{
+	struct lp_broker *broker = act->broker;
+	struct sleeper *sleeper =
+		broker->sleeper_count < MAX_SLEEPERS ? malloc(sizeof(*sleeper)) : NULL;
+	int r;
+
+	if (!sleeper) {
+		lp_closep(&object);
+		return -EAGAIN;
+	}
+	*sleeper = (struct sleeper){.call = *act->call,
+		.listener = act->listener,
+		.object = object,
+		.flags = wish->flags & ~(O_CREAT | O_TRUNC | O_NOFOLLOW),
+		.fd = -1};
+	r = try_fifo(sleeper);
+	if (r == -EAGAIN && wish->flags & O_NONBLOCK)
+		r = sleeper->fd >= 0 ? 0 : -ENXIO;
+	if (r != -EAGAIN) {
+		wake(sleeper, r);
+		return ANSWERED;
+	}
+	sleeper->next = broker->sleepers;
+	broker->sleepers = sleeper;
+	broker->sleeper_count++;
+	set_timer(broker);
+	return ANSWERED;
+}
+
+/* ---- files ---- */
+
+/* What is there, opened for the caller. Takes object. */
+static int open_object(const struct act *act, const struct wish *wish, int object)
+{
+	lp_autoclose int held = object, fd = -1;
+	char link[32], path[PATH_MAX];
+	struct stat st;
+	bool write = wants_writing(wish);
+
+	if (fstat(held, &st) < 0 || !lp_descriptor_text(held, path))
+		return LET_GO_ON;
+	if (S_ISDIR(st.st_mode) ? write && !(wish->flags & TMPFILE_BIT)
+				: !S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return LET_GO_ON; /* directories for writing, devices, sockets, symlinks */
+	if (lp_spares_hold(&act->broker->spares, path) ||
+		!lp_policy_may(act->broker->policy, path, write ? LP_ACCESS_WRITE : LP_ACCESS_READ)
+			 .allowed)
+		return LET_GO_ON;
+	if (!lp_act_is_valid(act))
+		return -EINTR;
+	if (S_ISFIFO(st.st_mode))
+		return open_fifo(act, wish, LP_TAKE_FD(held));
+	if (wish->flags & TMPFILE_BIT)
+		umask(lp_task_umask(act->call->tid));
+	lp_descriptor_link(held, link);
+	fd = open(link,
+		(wish->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | QUIET |
+			(wish->flags & TMPFILE_BIT ? wish->flags & O_EXCL : 0),
+		wish->mode);
+	return fd < 0 ? -errno : give(act, wish, fd);
+}
+
+/* A new file. -EEXIST: there is something by now. */
+static int create(const struct act *act, const struct wish *wish, const struct place *place)
+{
+	lp_autoclose int fd = -1;
+
+	if (place->slash || !lp_place_may_change(act, place) ||
+		lp_place_holds_rules(act, place->path))
+		return LET_GO_ON;
+	umask(lp_task_umask(act->call->tid));
+	if (!lp_act_is_valid(act))
+		return -EINTR;
+	fd = openat(place->dir, place->name, wish->flags | O_EXCL | QUIET, wish->mode);
+	return fd < 0 ? -errno : give(act, wish, fd);
+}
+
+/* Once: what is there may change. -EAGAIN: try again. */
+static int open_once(const struct act *act, const struct wish *wish)
+{
+	bool exclusive = (wish->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	LP_CLOSE_PLACE struct place place = {.dir = -1};
+	bool write = wants_writing(wish) || wish->flags & O_CREAT;
+	struct stat st;
+	int object, r;
+
+	r = lp_place_find(
+		act, wish->dirfd, act->text, !exclusive && !(wish->flags & O_NOFOLLOW), &place);
+	if (r)
+		return r;
+	if (lp_place_is_native(act, &place, write))
+		return LET_GO_ON;
+	object = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (object >= 0) {
+		if (exclusive ||
+			(place.slash && (fstat(object, &st) < 0 || !S_ISDIR(st.st_mode)))) {
+			close(object);
+			return exclusive ? -EEXIST : LET_GO_ON;
+		}
+		return open_object(act, wish, object);
+	}
+	if (errno != ENOENT || !(wish->flags & O_CREAT) || wish->flags & TMPFILE_BIT)
+		return LET_GO_ON;
+	r = create(act, wish, &place);
+	return r == -EEXIST && !exclusive ? -EAGAIN : r;
+}
+
+static int open_as_wished(const struct act *act, const struct wish *wish)
+{
+	int r = -EAGAIN;
+
+	if (wish->flags & O_PATH)
+		return LET_GO_ON;
+	for (int tries = 0; r == -EAGAIN && tries < MAX_TRIES; tries++)
+		r = open_once(act, wish);
+	return r;
+}
+
+/* Whether the name at the end is a symlink, which may lead elsewhere. */
+static bool leads_on(const struct act *act, const struct wish *wish)
+{
+	char link[64 + PATH_MAX];
+	struct stat st;
+
+	if (wish->flags & (O_EXCL | O_NOFOLLOW))
+		return false;
+	return lp_view(act, wish->dirfd, act->text, link) &&
+	       fstatat(AT_FDCWD, link, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Devices are granted one by one; "/dev/null" is the most written to of all. */
+static bool is_device(const char *path)
+{
+	return !strcmp(path, "/dev/null") || !strcmp(path, "/dev/tty") ||
+	       !strncmp(path, "/dev/pts/", 9);
+}
+
+int lp_act_open(struct act *act)
+{
+	const struct form *form = act->form;
+	const struct wish wish = {.dirfd = form->dir < 0 ? AT_FDCWD : lp_act_number(act, form->dir),
+		.flags = form->flags < 0 ? O_CREAT | O_WRONLY | O_TRUNC
+					 : lp_act_number(act, form->flags),
+		.mode = (mode_t)lp_act_number(act, form->mode) & 07777};
+	bool write = wants_writing(&wish) || wish.flags & O_CREAT;
+
+	if (is_device(act->text) ||
+		(lp_place_is_known(act, wish.dirfd, act->text, write) && !leads_on(act, &wish)))
+		return LET_GO_ON;
+	return open_as_wished(act, &wish);
+}
+
+int lp_act_openat2(struct act *act)
+{
+	struct open_how how = {0};
+	uint64_t size = act->call->args[3];
+	struct wish wish;
+
+	if (size < sizeof(how) ||
+		lp_read_memory(act->call->tid, act->call->args[2], &how, sizeof(how)) < 0)
+		return LET_GO_ON;
+	wish = (struct wish){.dirfd = lp_act_number(act, 0),
+		.flags = (int)how.flags,
+		.mode = (mode_t)how.mode & 07777};
+	act->resolve = how.resolve;
+	if (how.flags >> 31 || how.mode & ~07777ULL)
+		return LET_GO_ON; /* EINVAL */
+	return open_as_wished(act, &wish);
+}

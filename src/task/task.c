@@ -1,0 +1,135 @@
+/*
+ * The views of /proc that the broker and the gate take of a caller.
+ *
+ * Runs in the supervisor. "/proc/self" there would be the supervisor itself: paths that lead
+ * through it are recognized by their text and never handed to the kernel.
+ */
+#include "task/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+mode_t lp_task_umask(pid_t tid)
+{
+	char path[64], text[4096], *line;
+	ssize_t n;
+	lp_autoclose int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	line = strstr(text, "Umask:");
+	return line ? (mode_t)strtol(line + 6, NULL, 8) & 0777 : 0777;
+}
+
+static int open_link(const char *link)
+{
+	int fd = open(link, O_PATH | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int lp_task_open_descriptor(pid_t tid, int fd)
+{
+	char link[64];
+	int r;
+
+	if (fd == AT_FDCWD)
+		snprintf(link, sizeof(link), "/proc/%d/cwd", tid);
+	else if (fd >= 0)
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", tid, fd);
+	else
+		return -EBADF;
+	r = open_link(link);
+	return r == -ENOENT ? -EBADF : r;
+}
+
+/* The part of path behind prefix, or NULL. */
+static const char *behind(const char *path, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(path, prefix, len) ? NULL : path + len;
+}
+
+/* The number of a descriptor at *rest, which is moved behind it; -1 if there is none. */
+static int take_number(const char **rest)
+{
+	char *end;
+	long number;
+
+	if (**rest < '0' || **rest > '9')
+		return -1;
+	number = strtol(*rest, &end, 10);
+	if ((*end && *end != '/') || number > INT_MAX)
+		return -1;
+	*rest = end;
+	return (int)number;
+}
+
+/* "/proc/self/" and its like; NULL if path is no such thing. */
+static const char *behind_self(pid_t tid, const char *path)
+{
+	const char *rest = behind(path, "/proc/self/");
+	char own[32];
+
+	snprintf(own, sizeof(own), "/proc/%d/", tid);
+	if (!rest)
+		rest = behind(path, "/proc/thread-self/");
+	return rest ? rest : behind(path, own);
+}
+
+/* Whether path leads through a magic link, and where that one leads (O_PATH, or -errno). */
+static bool open_magic(pid_t tid, const char *path, int *ret_fd, const char **ret_rest)
+{
+	static const char *const standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+	const char *self = behind_self(tid, path), *rest = behind(path, "/dev/fd/");
+	char link[64];
+	int number = -1;
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(path, standard[i])) {
+			number = i;
+			rest = path + strlen(path);
+		}
+	if (number < 0 && !rest && self)
+		rest = behind(self, "fd/");
+	if (number < 0 && rest)
+		number = take_number(&rest);
+	if (number >= 0) {
+		*ret_fd = lp_task_open_descriptor(tid, number);
+		*ret_rest = rest + strspn(rest, "/");
+		return true;
+	}
+	rest = self ? behind(self, "cwd") : NULL;
+	if (!rest && self)
+		rest = behind(self, "root");
+	if (!rest || (*rest && *rest != '/'))
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/%s", tid, self[0] == 'c' ? "cwd" : "root");
+	*ret_fd = open_link(link);
+	*ret_rest = rest + strspn(rest, "/");
+	return true;
+}
+
+int lp_task_base(pid_t tid, int dirfd, const char *path, int *ret_base, const char **ret_rest)
+{
+	const char *rest = path;
+	int base = AT_FDCWD;
+
+	if (path[0] != '/')
+		base = lp_task_open_descriptor(tid, dirfd);
+	else if (!open_magic(tid, path, &base, &rest))
+		base = AT_FDCWD;
+	if (base < 0 && base != AT_FDCWD)
+		return base;
+	*ret_base = base;
+	*ret_rest = rest;
+	return 0;
+}

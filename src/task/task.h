@@ -1,0 +1,22 @@
+/*
+ * task: the thread that made a notified call, as the supervisor sees it through /proc.
+ *
+ * All of it is hostile and may change at any moment: each thing is fetched once. What was fetched
+ * is the caller's only if the notification is valid afterwards (lp_notify_is_valid).
+ */
+#pragma once
+
+#include "base/base.h"
+
+/* The umask of a thread; everything is masked where it cannot be found out. */
+mode_t lp_task_umask(pid_t tid);
+
+/* What a descriptor of the thread's is open on, or AT_FDCWD its working directory (O_PATH). */
+int lp_task_open_descriptor(pid_t tid, int fd);
+
+/*
+ * Where the walk along a path starts. Paths through a magic link of the caller's own ("/dev/fd/7",
+ * "/proc/self/cwd/x") start behind that link; ret_rest is then empty for the object itself.
+ * dirfd as in openat(2). ret_base is O_PATH; AT_FDCWD for a rest that is absolute. 0 or -errno.
+ */
+int lp_task_base(pid_t tid, int dirfd, const char *path, int *ret_base, const char **ret_rest);
