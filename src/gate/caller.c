@@ -139,6 +139,19 @@ bool lp_address_is_any(const struct lp_address *address)
 	return !memcmp(address, &any, sizeof(any)) || !memcmp(address, &any_ipv4, sizeof(any_ipv4));
 }
 
+void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_SIZE])
+{
+	char path[64];
+	lp_autoclose int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", caller->call.tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, ret_program, LP_PROGRAM_SIZE - 1);
+	ret_program[n > 0 ? n : 0] = '\0';
+	ret_program[strcspn(ret_program, "\n")] = '\0';
+}
+
 mode_t lp_caller_umask(const struct caller *caller)
 {
 	char path[64], text[4096], *line;

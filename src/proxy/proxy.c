@@ -123,31 +123,23 @@ static int set_up(struct lp_proxy *proxy, int gate, int resolver)
 /* ---- the gate ---------------------------------------------------------------------------------
  */
 
-static void reset(int fd)
-{
-	const struct linger linger = {.l_onoff = 1};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	close(fd);
-}
-
 /* Takes fd. */
 static void welcome(struct lp_proxy *proxy, const struct lp_packet *packet, int fd)
 {
 	struct lp_conn *conn;
 
-	if (proxy->count >= proxy->limit) {
-		lp_report(proxy, packet->id, packet->host, packet->port, "too many connections");
-		reset(fd);
-		return;
-	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	conn = lp_conn_new(proxy, fd);
 	if (!conn)
 		return;
-	conn->id = packet->id;
+	memcpy(conn->hand->program, packet->program, sizeof(packet->program));
 	conn->hand->port = packet->port;
 	memcpy(conn->hand->host, packet->host, sizeof(packet->host));
+	if (proxy->count > proxy->limit) {
+		lp_report(proxy, conn->hand, "too many connections");
+		lp_conn_end(proxy, conn, true);
+		return;
+	}
 	if (lp_conn_register(proxy, conn, LP_CLIENT) < 0) {
 		conn->state = LP_STATE_CLOSING;
 		lp_conn_end(proxy, conn, true);

@@ -193,7 +193,7 @@ int tcp_connect(unsigned port)
 
 int pen_client(struct pen *pen, uint32_t kind, const char *host, unsigned port)
 {
-	struct lp_packet packet = {.kind = kind, .id = 4711, .port = port};
+	struct lp_packet packet = {.kind = kind, .port = port, .program = "client"};
 	struct sockaddr_in address;
 	socklen_t len = sizeof(address);
 	int client, accepted, r;

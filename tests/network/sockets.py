@@ -9,6 +9,7 @@ server has seen nobody; in the pen with the rule that allows it. See pens.py.
 """
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -336,12 +337,33 @@ def local_ports(case):
                denied={**SERVING, "allowLocalPorts": [server.port ^ 1]})
 
 
-@test("nor is it reached through landpen's proxy, unless the address is an allowed host")
+@test("nor is it reached through landpen's proxy, unless the same rules allow it")
 def local_by_proxy(case):
     need("curl")
     server = StandIn(socket.AF_INET, ("127.0.0.1", 0))
-    triple(case, server, f"curl -sS -f --noproxy '' http://127.0.0.1:{server.port}/", "error: 403",
-           {"allowedDomains": [f"127.0.0.1:{server.port}"]})
+    for host in ("127.0.0.1", "localhost"):
+        for options in ("", "-p"):  # as a request and by CONNECT
+            act = f"curl -sS -f --noproxy '' {options} http://{host}:{server.port}/"
+            denied = {**SERVING, "allowLocalPorts": [server.port ^ 1]}
+            for network in ({"allowedDomains": [f"{host}:{server.port}"]},
+                            {"allowedDomains": ["localhost"]}, {"allowLocalPorts": [server.port]}):
+                triple(case, server, act, "403", network, denied=denied)
+            said = case.pen(act, {"allowLocalPorts": [server.port], "deniedDomains": ["localhost"]})
+            said.fails("403").says(f"refused: {host}:{server.port} .curl.*denied by .*deniedDomains")
+
+
+@test("a server of the pen's own is reached directly, and not through the proxy, which says so")
+def own_by_proxy(case):
+    need("curl")
+    port = free_port()
+    serve_own = f"""python3 -m http.server --bind 127.0.0.1 {port} >log 2>&1 &
+        for i in $(seq 100); do curl -s http://127.0.0.1:{port}/log >/dev/null && break; sleep 0.05; done
+        curl -sS -o direct http://localhost:{port}/log
+        curl -sS -w '%{{http_code}}\\n' --noproxy '' http://localhost:{port}/log; kill %1; test -e direct"""
+    case.pen(serve_own, SERVING).works("without a proxy(.|\n)*403").says(
+        rf"^landpen: refused: localhost:{port} .curl.*network.allowLocalPorts: .{port}. would allow")
+    case.fresh()
+    case.pen(serve_own, {**SERVING, "allowLocalPorts": [port]}).works("200")
 
 
 CONNECT_TCP = """python3 -c '
@@ -389,6 +411,47 @@ def machine_address(case):
            {"allowedDomains": [address]}, denied={"allowedDomains": ["ok.lab.test"]})
 
 
+SPEAK_FIRST = """
+import socket, sys
+server = socket.create_server((sys.argv[1], 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    client, _ = server.accept()
+    client.sendall(b"220 reached")
+    print("seen", flush=True)
+    client.close()
+"""
+
+
+@test("a server that speaks first is refused by its address alone, and it is said why and what helps")
+def speaks_first(case):
+    if "LAB" not in os.environ:
+        raise Skip("no laboratory")
+    address = os.environ["LAB_NAMELESS"]
+    seen = case.out + "/seen"
+    with open(seen, "wb") as file:
+        server = subprocess.Popen(["ip", "netns", "exec", os.environ["LAB_NETNS"], "python3", "-c",
+                                   SPEAK_FIRST, address], stdout=file)
+    try:
+        until(lambda: os.path.getsize(seen), "the server")
+        with open(seen, encoding="utf-8") as file:
+            port = file.readline().strip()
+        act = f"""python3 -c '
+import socket
+print(socket.create_connection(("{address}", {port}), 9).recv(99).decode())'"""
+        case.bare(act).works("220 reached")
+        before = os.path.getsize(seen)
+        case.pen(act, {"allowedDomains": ["ok.lab.test"]}).fails("ConnectionResetError").says(
+            rf"^landpen: refused: {address}:{port} .python3.: an address, and no name within 3 s: "
+            rf"connect by name; --allow-host {address} or network.allowedDomains would allow it$")
+        if os.path.getsize(seen) != before:
+            raise Failure("the server was reached")
+        case.pen(act, {"allowedDomains": [address]}).works("220 reached")
+    finally:
+        server.kill()
+        server.wait()
+
+
 @test("two pens do not reach each other's servers, unless the port is listed")
 def other_pen(case):
     need("curl")
@@ -402,33 +465,55 @@ def other_pen(case):
 # ---- what is told -------------------------------------------------------------------------------
 
 
+GONE = """perl -MIO::Socket::INET -e '$_ = $ENV{http_proxy}; s(http://)(); s(localhost)(127.0.0.1);
+IO::Socket::INET->new($_)->send("CONNECT gone.example:443 HTTP/1.1\\r\\n\\r\\n")'"""
+
+
+def cure_of(kind, target, port):
+    if kind == "host":
+        return f"--allow-host {target} or network.allowedDomains would allow it"
+    if kind == "local":
+        return f"network.allowLocalPorts: [{port}] would allow it"
+    return "network.allowUnixSockets would allow it"
+
+
 def refusals(case):
-    """Acts that are refused, each of them twice, and what is said of each."""
+    """Acts that are refused, each of them twice: kind, target, port, program, act. Each of the
+    programs has ended by the time that it is asked for its name."""
     local = StandIn(socket.AF_INET, ("127.0.0.1", 0))
     bus = StandIn(socket.AF_UNIX, case.out + "/bus")
     acts = [
-        ("host", "refused.example", 443, "curl -sS https://refused.example/"),
-        ("host", "unknown.example", 0, NO_PROXIES + "curl -sS https://unknown.example/"),
-        ("local", "127.0.0.1", local.port, CONNECT_TCP + f"127.0.0.1 {local.port}"),
-        ("socket", case.out + "/bus", 0, CONNECT_UNIX + case.out + "/bus"),
+        ("host", "refused.example", 443, "curl", "curl -sS https://refused.example/"),
+        ("host", "unknown.example", 0, "curl", NO_PROXIES + "curl -sS https://unknown.example/"),
+        # a client that is gone when the proxy has heard what it wants
+        ("host", "gone.example", 443, "perl", GONE),
+        ("host", "198.51.100.7", 25, "python3", CONNECT_TCP.replace("GET", "PUT *") + "198.51.100.7 25"),
+        ("local", "127.0.0.1", local.port, "python3", CONNECT_TCP + f"127.0.0.1 {local.port}"),
+        ("socket", case.out + "/bus", 0, "python3", CONNECT_UNIX + case.out + "/bus"),
     ]
-    text = "\n".join(f"({act})\n({act})" for _, _, _, act in acts) + "\ntrue"
+    text = "\n".join(f"({act})\n({act})" for *_, act in acts) + "\ntrue"
     return acts, text, (local, bus)
 
 
 @test("--report has one line of JSON for each refusal")
 def report(case):
     need("curl")
+    need("perl")
     acts, text, _ = refusals(case)
-    path = case.out + "/report"
-    case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["--report", path]).works()
-    with open(path, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
-    found = [(line["refused"], line["target"], line["port"]) for line in lines]
-    if sorted(found) != sorted(act[:3] for act in acts):
-        raise Failure(f"reported: {lines}")
-    if os.stat(path).st_mode & 0o777 != 0o600:
-        raise Failure("the report can be read by others")
+    for options in ([], ["-q"], ["-v"]):
+        path = case.out + "/report" + "".join(options)
+        said = case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["--report", path, *options])
+        said.works()
+        if "-q" in options:
+            said.keeps_quiet("^landpen:")
+        with open(path, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        found = [(line["refused"], line["target"], line["port"], line["program"], line["cure"])
+                 for line in lines]
+        if sorted(found) != sorted((*act[:4], cure_of(*act[:3])) for act in acts):
+            raise Failure(f"reported: {lines}")
+        if os.stat(path).st_mode & 0o777 != 0o600:
+            raise Failure("the report can be read by others")
 
 
 @test("the list at the end names each refusal and its cure, and -q leaves it out")
@@ -436,10 +521,9 @@ def list_at_end(case):
     need("curl")
     acts, text, servers = refusals(case)
     said = case.pen(text, {"allowedDomains": ["ok.lab.test"]}).works()
-    for kind, target, port, _ in acts:
-        cure = {"host": "network.allowedDomains", "local": "network.allowLocalPorts",
-                "socket": "network.allowUnixSockets"}[kind]
-        said.says(f"^landpen: refused: {target}{f':{port}' if port else ''}[ ;(].*{cure}")
+    for kind, target, port, program, _ in acts:
+        said.says(f"^landpen: refused: {target}{f':{port}' if port else ''} .{program}.[:;].*"
+                  + re.escape(cure_of(kind, target, port)) + "$")
     case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["-q"]).works().keeps_quiet("^landpen: refused")
     if any(server.count for server in servers):
         raise Failure("a server was reached")
