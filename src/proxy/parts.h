@@ -89,7 +89,9 @@ struct lp_pipe {
 /* Bytes on their way from one side to the other. A pipe is held only while some are in it. */
 struct lp_flow {
 	struct lp_pipe *pipe;
-	struct lp_buffer early; /* what the handshake left over goes first */
+	/* what goes before the pipe: what the handshake left over, or came when there was no pipe
+	 */
+	struct lp_buffer early;
 	uint32_t pending;
 	uint32_t moved; /* up to a point: whether the stream is a large one */
 };
@@ -164,7 +166,7 @@ struct lp_proxy {
 	struct lp_conn *ready, **ready_end, *timed, *dead;
 	size_t count, limit;
 	struct lp_pipe *pipes;
-	size_t pipe_count, large_count;
+	size_t pipe_count, idle_pipe_count, large_count, pipe_limit;
 	struct lp_hand *lookups[LP_LOOKUP_BUCKETS];
 	uint32_t last_lookup;
 	struct lp_address own[LP_OWN_MAX];

@@ -7,12 +7,16 @@ As root it runs in ./lab, and tries servers from another machine too.
 Every denial is tried three times: bare, where it works; in the pen, where it does not, and the
 server has seen nobody; in the pen with the rule that allows it. See pens.py.
 """
+import glob
 import json
 import os
 import re
+import resource
+import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -450,6 +454,87 @@ print(socket.create_connection(("{address}", {port}), 9).recv(99).decode())'"""
     finally:
         server.kill()
         server.wait()
+
+
+IDLE = """python3 -c '
+import os, resource, socket, sys, time
+address, count = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+held = [socket.create_connection(address, 5) for _ in range(count)]
+begin = time.monotonic()
+held.append(socket.create_connection(address, 5))
+held[-1].sendall(b"x")
+assert held[-1].recv(1) == b"x"
+print("one more took", round((time.monotonic() - begin) * 1000, 1), "ms", file=sys.stderr)
+assert time.monotonic() - begin < 1
+open("held", "w").close()
+while not os.path.exists("seen"):
+    time.sleep(0.02)
+held[0].sendall(b"y")
+assert held[0].recv(1) == b"y"
+print("all alive")' """
+
+
+def memory(process, name):
+    """Resident kB of the helper of this name below a process."""
+    for path in glob.glob("/proc/[0-9]*/status"):
+        try:
+            with open(path, encoding="utf-8") as file:
+                status = dict(line.split(":\t", 1) for line in file)
+            pid, parent = path.split("/")[2], int(status["PPid"])
+            while parent not in (process.pid, 0):
+                with open(f"/proc/{parent}/stat", encoding="utf-8") as file:
+                    parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except OSError:  # it has ended
+            continue
+        if parent and status["Name"].strip() == name:
+            return int(status["VmRSS"].split()[0])
+    raise Failure(f"no {name} below {process.pid}")
+
+
+def echo(server, held):
+    """Accepts connections, keeps them and says to each what it says."""
+    ready = select.epoll()
+    ready.register(server, select.EPOLLIN)
+    while True:
+        for number, _ in ready.poll():
+            if number != server.fileno():
+                held[number].send(held[number].recv(99))
+                continue
+            client, _ = server.accept()
+            held[client.fileno()] = client
+            ready.register(client, select.EPOLLIN | select.EPOLLET)
+
+
+@test("10,000 idle connections, or as many as files may be open, take little memory, and one more is quick",
+      backends=["landlock"])
+def idle_connections(case):
+    address = other_address()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40000, 40000))
+    except (ValueError, PermissionError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        count = min(10000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 49 // 100 - 100)
+        server, held = socket.create_server((address, 0), backlog=4096), {}
+        threading.Thread(target=echo, args=(server, held), daemon=True).start()
+        process = case.start(IDLE + f"{address} {server.getsockname()[1]} {count}",
+                             {"allowedDomains": [address]})
+        until(lambda: case.read("held") is not None or process.poll() is not None, "them", 60)
+        if len(held) <= count:
+            raise Failure(f"{len(held)} of {count} connections: {case.log_text()}")
+        sizes = {name: memory(process, name) for name in ("landpen-proxy", "landpen-resolve")}
+        case.note(f"{len(held)} connections, resident kB: {sizes}")
+        if max(sizes.values()) > 8192:
+            raise Failure(f"resident kB: {sizes}")
+        case.write("seen", "")
+        process.wait(30)
+        if "all alive" not in case.log_text():
+            raise Failure(case.log_text())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 @test("two pens do not reach each other's servers, unless the port is listed")
