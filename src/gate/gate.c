@@ -315,11 +315,27 @@ static int decide(struct caller *caller)
 	}
 }
 
+/* Nothing is decided about it, so it may go on. */
+static void receive(struct caller *caller)
+{
+	int listener = caller->gate->listener, r = lp_datagram_receive(caller);
+
+	lp_closep(&caller->fd);
+	if (r == LP_GO_ON)
+		lp_notify_continue(listener, caller->call.id);
+	else
+		lp_notify_answer(listener, caller->call.id, r);
+}
+
 void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 {
 	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
 	int r;
 
+	if (caller.call.call == SYS_recvfrom) {
+		receive(&caller);
+		return;
+	}
 	r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
 	if (caller.fd >= 0 && caller.call.call != SYS_bind &&
 		(r == 0 || r == -EINPROGRESS || r == LP_ANSWER_LATER))

@@ -368,10 +368,8 @@ static int bind_unix(struct caller *caller)
 {
 	size_t named = offsetof(struct sockaddr_un, sun_path);
 
-	if (caller->address.any.sa_family != AF_UNIX) {
-		/* what stands for a UDP socket: it has no address that could be chosen */
-		return caller->type == SOCK_SEQPACKET ? 0 : -EINVAL;
-	}
+	if (caller->address.any.sa_family != AF_UNIX)
+		return caller->type == SOCK_SEQPACKET ? lp_datagram_bind(caller) : -EINVAL;
 	if (caller->length > sizeof(caller->address.un))
 		return -EINVAL;
 	/* the kernel's table of sockets is text: a name must not write lines of its own there */

@@ -1,6 +1,7 @@
 /* The parts of the gate among themselves; not for other layers. */
 #pragma once
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -200,6 +201,18 @@ bool lp_local_is_free(const struct local *local, unsigned port);
 bool lp_local_serves_file(struct local *local, int file);
 bool lp_local_serves_name(struct local *local, const char *name, size_t length);
 void lp_local_clear(struct local *local);
+
+/* ---- datagram.c: what stands for UDP sockets -------------------------------------------------
+ */
+
+/* There is no address to choose; 0. musl's resolver finds whom the answers will be from. */
+int lp_datagram_bind(const struct caller *caller);
+/*
+ * A recvfrom(2) that asks for the source: a nameserver, of an answer that is there. The length, the
+ * error of the call, or LP_GO_ON: it is nothing of ours, or the caller waits.
+ */
+int lp_datagram_receive(struct caller *caller);
+#define LP_GO_ON INT_MIN
 
 /* ---- connect.c, unix.c ----------------------------------------------------------------------- */
 

@@ -214,6 +214,44 @@ def own_abstract(case):
     works_alike(case, OWN_PAIR + f"@landpen-own-{os.getpid()}-{case.backend}", "from the client")
 
 
+OWN_PACKETS = """python3 -c '
+import os, socket
+KIND = socket.AF_UNIX, socket.SOCK_SEQPACKET
+server = socket.socket(*KIND)
+server.bind("packets")
+server.listen()
+client = socket.socket(*KIND)
+client.connect("packets")
+accepted, _ = server.accept()
+for one, other in ((client, accepted), (accepted, client), socket.socketpair(*KIND)):
+    one.send(b"x" * 5000)
+    data, source = other.recvfrom(9000)
+    print(len(data), source)' """
+
+
+@test("packets on unix sockets of the pen's own are whole, also if their source is asked for")
+def own_packets(case):
+    works_alike(case, OWN_PACKETS, "5000 (.|\n)*5000 (.|\n)*5000 ")
+
+
+@test("a look-up's answer comes from the nameserver")
+def answer_source(case):
+    if "LAB" not in os.environ:
+        raise Skip("no laboratory")
+    address = os.environ["LAB_ADDR"]
+    act = f"""python3 -c '
+import socket
+query = b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\x08dns-only\\3lab\\4test\\0\\0\\1\\0\\1"
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.settimeout(3)
+client.sendto(query, ("{address}", 53))
+data, source = client.recvfrom(512)
+print(data[:2] == query[:2], source)'"""
+    words = rf"True .'{address}', 53."
+    case.bare(act).works(words)
+    case.pen(act).works(words)  # it does not exist there, and that is an answer
+
+
 @test("redis works on a socket of its own")
 def own_redis(case):
     need("redis-server", "redis-cli")
