@@ -140,6 +140,18 @@ static const char *find_terminal(void)
 	return NULL;
 }
 
+/* Whether calls may have to be notified: rules alone hold what is closed altogether. */
+static bool may_need_supervisor(const struct lp_policy *policy)
+{
+	if (policy->network == LP_NETWORK_NAMES)
+		return true;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].kind == LP_RULE_ALLOW_WRITE ||
+			policy->rules[i].kind == LP_RULE_DENY_READ)
+			return true;
+	return false;
+}
+
 static int read_abilities(struct session *session)
 {
 	const char *file = session->cmdline.abilities_file;
@@ -149,7 +161,7 @@ static int read_abilities(struct session *session)
 
 	if (!file) {
 		lp_abilities_probe(&session->abilities);
-		if (session->policy->network == LP_NETWORK_NAMES)
+		if (may_need_supervisor(session->policy))
 			lp_abilities_probe_gate(&session->abilities);
 		return 0;
 	}
@@ -308,7 +320,8 @@ static int run(struct session *session)
 		return refuse(session);
 	tell_start(session);
 	fflush(NULL);
-	return session->plan->backend == LP_BACKEND_BWRAP || session->plan->filter & LP_FILTER_NOTIFY
+	return session->plan->backend == LP_BACKEND_BWRAP ||
+			       session->plan->filter & LP_FILTER_NOTIFY
 		       ? run_supervised(session, lock)
 		       : run_native(session, lock);
 }

@@ -100,6 +100,8 @@ const char *lp_nearest(const char *text, const char *const *names, size_t count)
  * "**" followed by '/' also stands for nothing, [abc] and [!a-z] are sets.
  */
 bool lp_glob_match(const char *pattern, const char *text);
+/* Whether the pattern could match a path strictly below dir (absolute, no trailing slash). */
+bool lp_glob_reaches(const char *pattern, const char *dir);
 bool lp_has_glob(const char *text);
 
 /* ---- paths -------------------------------------------------------------------------------- */

@@ -313,20 +313,29 @@ static bool glob_step(const char *pattern, size_t len, uint8_t *now, char c, uin
 	return alive;
 }
 
+/* The positions reached before the first byte of text; pattern and text without their literal head.
+ * false: the head differs, or the pattern names no path. */
+static bool glob_start(const char **pattern, const char **text, uint8_t sets[GLOB_MAX + 1])
+{
+	for (; **pattern && !strchr("*?[", **pattern) && **text; (*pattern)++, (*text)++)
+		if (**pattern != **text)
+			return false;
+	if (strlen(*pattern) > GLOB_MAX)
+		return false;
+	memset(sets, 0, strlen(*pattern) + 1);
+	sets[0] = GLOB_AT;
+	return true;
+}
+
 bool lp_glob_match(const char *pattern, const char *text)
 {
 	uint8_t sets[2][GLOB_MAX + 1];
 	unsigned turn = 0;
 	size_t len;
 
-	for (; *pattern && !strchr("*?[", *pattern); pattern++, text++)
-		if (*pattern != *text)
-			return false;
-	len = strlen(pattern);
-	if (len > GLOB_MAX)
+	if (!glob_start(&pattern, &text, sets[0]))
 		return false;
-	memset(sets[0], 0, len + 1);
-	sets[0][0] = GLOB_AT;
+	len = strlen(pattern);
 	for (;; text++, turn ^= 1) {
 		bool alive = glob_step(pattern, len, sets[turn], *text, sets[turn ^ 1]);
 
@@ -335,6 +344,28 @@ bool lp_glob_match(const char *pattern, const char *text)
 		if (!alive)
 			return false;
 	}
+}
+
+bool lp_glob_reaches(const char *pattern, const char *dir)
+{
+	uint8_t sets[2][GLOB_MAX + 1];
+	unsigned turn = 0;
+	const char *text = dir;
+	size_t len;
+
+	if (!glob_start(&pattern, &text, sets[0]))
+		return false;
+	len = strlen(pattern);
+	for (; *text; text++, turn ^= 1)
+		if (!glob_step(pattern, len, sets[turn], *text, sets[turn ^ 1]))
+			return false;
+	/* the slash behind dir, but for "/", which has it; then anything may follow */
+	if (text - dir != 1) {
+		glob_step(pattern, len, sets[turn], '/', sets[turn ^ 1]);
+		turn ^= 1;
+	}
+	return memchr(sets[turn], GLOB_AT, len) || memchr(sets[turn], GLOB_WITHIN, len) ||
+	       memchr(sets[turn], GLOB_AT | GLOB_WITHIN, len);
 }
 
 int lp_parse_u64(const char *text, uint64_t *ret_number)

@@ -5,6 +5,7 @@
  * fixed-size structs. It never waits for the command: what would block is tried again later.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,35 +22,35 @@
 
 /* Most frequent first: the table is searched from its start. */
 static const struct form forms[] = {
-	{SYS_openat, lp_act_open, 0, 1, NONE, NONE, 2, 3},
+	{SYS_openat, lp_act_open, 0, 1, NONE, NONE, 2, 3, true},
 #ifdef SYS_open
-	{SYS_open, lp_act_open, NONE, 0, NONE, NONE, 1, 2},
-	{SYS_unlink, lp_act_unlink, NONE, 0, NONE, NONE, NONE, NONE},
-	{SYS_rename, lp_act_rename, NONE, 0, NONE, 1, NONE, NONE},
-	{SYS_mkdir, lp_act_mkdir, NONE, 0, NONE, NONE, NONE, 1},
-	{SYS_rmdir, lp_act_unlink, NONE, 0, NONE, NONE, NONE, NONE},
+	{SYS_open, lp_act_open, NONE, 0, NONE, NONE, 1, 2, true},
+	{SYS_unlink, lp_act_unlink, NONE, 0, NONE, NONE, NONE, NONE, true},
+	{SYS_rename, lp_act_rename, NONE, 0, NONE, 1, NONE, NONE, true},
+	{SYS_mkdir, lp_act_mkdir, NONE, 0, NONE, NONE, NONE, 1, true},
+	{SYS_rmdir, lp_act_unlink, NONE, 0, NONE, NONE, NONE, NONE, true},
 	{SYS_chmod, lp_act_chmod, NONE, 0, NONE, NONE, NONE, 1},
-	{SYS_link, lp_act_link, NONE, 0, NONE, 1, NONE, NONE},
-	{SYS_symlink, lp_act_symlink, NONE, 1, NONE, 0, NONE, NONE},
-	{SYS_mknod, lp_act_mknod, NONE, 0, NONE, NONE, NONE, 1},
-	{SYS_creat, lp_act_open, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_link, lp_act_link, NONE, 0, NONE, 1, NONE, NONE, true},
+	{SYS_symlink, lp_act_symlink, NONE, 1, NONE, 0, NONE, NONE, true},
+	{SYS_mknod, lp_act_mknod, NONE, 0, NONE, NONE, NONE, 1, true},
+	{SYS_creat, lp_act_open, NONE, 0, NONE, NONE, NONE, 1, true},
 	{SYS_chown, lp_act_chown, NONE, 0, NONE, NONE, NONE, 1},
 	{SYS_lchown, lp_act_chown, NONE, 0, NONE, NONE, NONE, 1},
 	{SYS_utime, lp_act_times, NONE, 0, NONE, NONE, NONE, 1},
 	{SYS_utimes, lp_act_times, NONE, 0, NONE, NONE, NONE, 1},
 	{SYS_futimesat, lp_act_times, 0, 1, NONE, NONE, NONE, 2},
 #endif
-	{SYS_openat2, lp_act_openat2, 0, 1, NONE, NONE, NONE, NONE},
-	{SYS_unlinkat, lp_act_unlink, 0, 1, NONE, NONE, 2, NONE},
+	{SYS_openat2, lp_act_openat2, 0, 1, NONE, NONE, NONE, NONE, true},
+	{SYS_unlinkat, lp_act_unlink, 0, 1, NONE, NONE, 2, NONE, true},
 #ifdef SYS_renameat
-	{SYS_renameat, lp_act_rename, 0, 1, 2, 3, NONE, NONE},
+	{SYS_renameat, lp_act_rename, 0, 1, 2, 3, NONE, NONE, true},
 #endif
-	{SYS_renameat2, lp_act_rename, 0, 1, 2, 3, 4, NONE},
-	{SYS_mkdirat, lp_act_mkdir, 0, 1, NONE, NONE, NONE, 2},
-	{SYS_linkat, lp_act_link, 0, 1, 2, 3, 4, NONE},
-	{SYS_symlinkat, lp_act_symlink, 1, 2, NONE, 0, NONE, NONE},
-	{SYS_mknodat, lp_act_mknod, 0, 1, NONE, NONE, NONE, 2},
-	{SYS_truncate, lp_act_truncate, NONE, 0, NONE, NONE, NONE, 1},
+	{SYS_renameat2, lp_act_rename, 0, 1, 2, 3, 4, NONE, true},
+	{SYS_mkdirat, lp_act_mkdir, 0, 1, NONE, NONE, NONE, 2, true},
+	{SYS_linkat, lp_act_link, 0, 1, 2, 3, 4, NONE, true},
+	{SYS_symlinkat, lp_act_symlink, 1, 2, NONE, 0, NONE, NONE, true},
+	{SYS_mknodat, lp_act_mknod, 0, 1, NONE, NONE, NONE, 2, true},
+	{SYS_truncate, lp_act_truncate, NONE, 0, NONE, NONE, NONE, 1, true},
 	{SYS_fchmod, lp_act_chmod, 0, NONE, NONE, NONE, NONE, 1},
 	{SYS_fchmodat, lp_act_chmod, 0, 1, NONE, NONE, NONE, 2},
 	{NR_FCHMODAT2, lp_act_chmod, 0, 1, NONE, NONE, 3, 2},
@@ -98,6 +99,19 @@ bool lp_act_is_valid(const struct act *act)
 	return lp_notify_is_valid(act->listener, act->call->id);
 }
 
+/* Whether the caller has another root, so that its paths are not ours. */
+static bool is_elsewhere(const struct act *act)
+{
+	char link[64];
+	struct stat theirs, ours;
+
+	if (!(act->broker->plan->filter & LP_FILTER_NAMESPACES))
+		return false; /* nobody in the pen can change it */
+	snprintf(link, sizeof(link), "/proc/%d/root", act->call->tid);
+	return stat(link, &theirs) < 0 || stat("/", &ours) < 0 || theirs.st_ino != ours.st_ino ||
+	       theirs.st_dev != ours.st_dev;
+}
+
 void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_notification *call)
 {
 	struct act act = {.broker = broker,
@@ -109,7 +123,9 @@ void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_noti
 	if (r == 0 && act.form->path2 >= 0)
 		r = lp_act_text(&act, act.form->path2, act.text2);
 	if (r == 0)
-		r = act.form->serve(&act);
+		r = !is_elsewhere(&act)       ? act.form->serve(&act)
+		    : act.form->floor_decides ? LET_GO_ON
+					      : -EPERM;
 	if (r == LET_GO_ON)
 		lp_notify_continue(listener, call->id);
 	else if (r != ANSWERED)

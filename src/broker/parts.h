@@ -77,6 +77,7 @@ struct form {
 	int call;
 	int (*serve)(struct act *act);
 	signed char dir, path, dir2, path2, flags, mode;
+	bool floor_decides; /* may be let go on */
 };
 
 /* A blocking open of a FIFO whose other end is not open yet. */

@@ -94,6 +94,9 @@ static int describe(struct place *place)
 		return -errno;
 	if (place->parent.st_nlink == 0 || !lp_descriptor_text(place->dir, place->path))
 		return LET_GO_ON;
+	/* what is there is each process's own view */
+	if (lp_path_is_under(place->path, "/proc"))
+		return LET_GO_ON;
 	len = strlen(place->path);
 	place->parent_length = len;
 	snprintf(place->path + len, sizeof(place->path) - len, "%s%s", len > 1 ? "/" : "",

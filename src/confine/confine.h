@@ -10,9 +10,10 @@
 
 /*
  * Natively: limits, descriptors above 2 closed, no_new_privs, the Landlock ruleset, capabilities
- * dropped, and last the seccomp filter. gate: where the filter has a listener (LP_FILTER_NOTIFY), the
- * socket that it is sent over, which is closed then; else -1. A planned path that is gone by now is
- * left out and its notice added to plan->notices; every other failure is -errno with the sentence.
+ * dropped, and last the seccomp filter. gate: where the filter has a listener (LP_FILTER_NOTIFY),
+ * the socket that it is sent over, which is closed then; else -1. A planned path that is gone by
+ * now is left out and its notice added to plan->notices; every other failure is -errno with the
+ * sentence.
  */
 int lp_confine_landlock(struct lp_plan *plan, int gate, struct lp_err *err);
 

@@ -268,12 +268,16 @@ static void add_metadata(struct filter *filter)
 /* One of the arguments is the flags: arg. Most opens only read, and go on after one test. */
 static void add_open(struct filter *filter, const char *call, unsigned arg)
 {
-	if (!(filter->bits & LP_FILTER_READS)) {
+	const uint32_t open_folder = filter->arch == SCMP_ARCH_AARCH64 ? 0x4000 : 0x10000;
+
+	if (filter->bits & (LP_FILTER_READS | LP_FILTER_LISTS))
+		add(filter, call, ALLOW, HAS(arg, OPEN_PATH));
+	if (filter->bits & LP_FILTER_READS)
+		add(filter, call, NOTIFY, {0});
+	else if (filter->bits & LP_FILTER_LISTS)
+		add(filter, call, NOTIFY, HAS(arg, OPEN_CHANGES | open_folder));
+	else
 		add(filter, call, NOTIFY, HAS(arg, OPEN_CHANGES));
-		return;
-	}
-	add(filter, call, ALLOW, HAS(arg, OPEN_PATH));
-	add(filter, call, NOTIFY, {0});
 }
 
 /* The broker decides about what changes files. */
@@ -464,7 +468,8 @@ static bool is_senseless(unsigned bits)
 	return (bits & LP_FILTER_INET && bits & LP_FILTER_GATE) ||
 	       (bits & LP_FILTER_SOCKETS && !(bits & LP_FILTER_GATE)) ||
 	       (bits & LP_FILTER_METADATA && bits & LP_FILTER_EDGE) ||
-	       (bits & LP_FILTER_READS && !(bits & LP_FILTER_EDGE));
+	       (bits & (LP_FILTER_READS | LP_FILTER_LISTS) && !(bits & LP_FILTER_EDGE)) ||
+	       (bits & LP_FILTER_READS && bits & LP_FILTER_LISTS);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
- * Patterns in path lists, expanded to what exists at the start. Later names are a listed gap for
- * denying patterns; for allowing ones they simply stay closed.
+ * Patterns in path lists, expanded to what exists at the start. For bwrap, later names are a listed
+ * gap of denying patterns; of allowing ones they simply stay closed.
  *
  * Runs in the launcher before the fork, with the user's rights; the tree may be hostile, so
  * symlinks are not followed and the work is bounded.
@@ -65,18 +65,13 @@ int lp_pattern_expand(const char *pattern, struct lp_strv *ret_paths)
 {
 	struct expansion expansion = {
 		pattern, ret_paths, 0, strstr(pattern, "**") ? SIZE_MAX : slashes(pattern)};
-	lp_autofree char *head = strndup(pattern, strcspn(pattern, "*?["));
-	char *slash = head ? strrchr(head, '/') : NULL;
+	lp_autofree char *head = lp_pattern_head(pattern);
 
-	if (!slash)
-		return -ENOMEM;
-	slash[slash == head] = '\0';
-	return expand_below(&expansion, head, 0);
+	return head ? expand_below(&expansion, head, 0) : -ENOMEM;
 }
 
-int lp_plan_add_matches(const struct lp_plan_input *input, struct lp_plan *plan)
+int lp_plan_add_matches(const struct lp_policy *policy, struct lp_carving *carving)
 {
-	const struct lp_policy *policy = input->policy;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < policy->rule_count; i++) {
@@ -87,7 +82,7 @@ int lp_plan_add_matches(const struct lp_plan_input *input, struct lp_plan *plan)
 			continue;
 		r = lp_pattern_expand(rule->path, &paths);
 		for (size_t j = 0; r == 0 && j < paths.count; j++)
-			r = lp_floor_grant_path(policy, plan, paths.items[j], rule);
+			r = lp_carving_grant(carving, paths.items[j], rule);
 	}
 	return r;
 }

@@ -1,9 +1,10 @@
 /*
- * The native back end's part of the plan: which Landlock rules say the policy, and what they cannot
- * say. Landlock rights flow down a tree and are never taken back, so a denied name inside an
- * allowed tree is a gap here.
+ * The native back end's part of the plan: which Landlock rules say the policy, what the supervisor
+ * is asked for beside them, and what nobody can hold here. Landlock rights flow down a tree and are
+ * never taken back: a denied name inside an allowed tree is carved out (carve.c), or a gap where
+ * there is no supervisor to serve the rest.
  *
- * Runs in the launcher before the fork; reads the policy only.
+ * Runs in the launcher before the fork; reads the policy and the tree.
  */
 #include "plan/parts.h"
 
@@ -11,23 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_RIGHTS (LP_FS_EXECUTE | LP_FS_READ_FILE | LP_FS_READ_DIR)
-#define WRITE_RIGHTS                                                                              \
-	(READ_RIGHTS | LP_FS_WRITE_FILE | LP_FS_REMOVE_DIR | LP_FS_REMOVE_FILE | LP_FS_MAKE_DIR | \
-		LP_FS_MAKE_REG | LP_FS_MAKE_SOCK | LP_FS_MAKE_FIFO | LP_FS_MAKE_SYM |             \
-		LP_FS_REFER | LP_FS_TRUNCATE | LP_FS_RESOLVE_UNIX)
-#define DEVICE_RIGHTS (LP_FS_READ_FILE | LP_FS_WRITE_FILE | LP_FS_TRUNCATE | LP_FS_IOCTL_DEV)
-
-static int add_floor(
+int lp_floor_add(
 	struct lp_plan *plan, const char *path, uint64_t access, const struct lp_rule *rule)
 {
 	struct lp_floor *grown = plan->floor;
 
-	/* A rule above with the same rights says it already. */
-	for (size_t i = 0; i < plan->floor_count; i++)
-		if (!(access & ~plan->floor[i].access) &&
-			lp_path_is_under(path, plan->floor[i].path))
-			return 0;
 	if ((plan->floor_count & (plan->floor_count - 1)) == 0)
 		grown = realloc(
 			grown, (plan->floor_count ? 2 * plan->floor_count : 1) * sizeof(*grown));
@@ -42,21 +31,78 @@ static int add_floor(
 	return 0;
 }
 
-static bool is_device(const char *path)
+/* By path; of equal ones, landpen's own last and else in the policy's order. */
+static int by_path(const void *a, const void *b)
 {
-	return lp_path_is_under(path, "/dev") && !lp_path_is_under(path, "/dev/shm");
+	const struct lp_floor *one = a, *two = b;
+	int order = strcmp(one->path, two->path);
+
+	if (order || one->rule == two->rule)
+		return order;
+	return !two->rule || (one->rule && one->rule < two->rule) ? -1 : 1;
 }
 
-/* Grants what an allowing rule asks for at path, as far as the policy's decider agrees. */
-int lp_floor_grant_path(const struct lp_policy *policy, struct lp_plan *plan, const char *path,
-	const struct lp_rule *rule)
+static int compare_start(const char *start, size_t len, const char *path)
 {
-	if (rule->kind == LP_RULE_ALLOW_WRITE &&
-		lp_policy_may(policy, path, LP_ACCESS_WRITE).allowed)
-		return add_floor(plan, path, is_device(path) ? DEVICE_RIGHTS : WRITE_RIGHTS, rule);
-	if (lp_policy_may(policy, path, LP_ACCESS_READ).allowed)
-		return add_floor(plan, path, READ_RIGHTS, rule);
+	int order = strncmp(start, path, len);
+
+	return order ? order : -(path[len] != '\0');
+}
+
+/* The rights of the rule at the first len bytes of path, of the first count rules. */
+static uint64_t rights_at(const struct lp_floor *floor, size_t count, const char *path, size_t len)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = compare_start(path, len, floor[middle].path);
+
+		if (order == 0)
+			return floor[middle].access;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
 	return 0;
+}
+
+/* What the first count rules, which are sorted, give at path. */
+static uint64_t rights_above(const struct lp_floor *floor, size_t count, const char *path)
+{
+	uint64_t rights = rights_at(floor, count, "/", 1);
+
+	for (size_t len = 1; path[0] && path[1] && path[len - 1]; len++)
+		if (len > 1 && (path[len] == '/' || path[len] == '\0'))
+			rights |= rights_at(floor, count, path, len);
+	return rights;
+}
+
+bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right)
+{
+	return !(right & ~rights_above(plan->floor, plan->floor_count, path));
+}
+
+/* Sorts the rules, joins those of one path, and drops what others above it say already. */
+static void tidy(struct lp_plan *plan)
+{
+	struct lp_floor *floor = plan->floor;
+	size_t kept = 0;
+
+	if (plan->floor_count)
+		qsort(floor, plan->floor_count, sizeof(*floor), by_path);
+	for (size_t i = 0; i < plan->floor_count; i++) {
+		if (kept && !strcmp(floor[kept - 1].path, floor[i].path)) {
+			floor[kept - 1].access |= floor[i].access;
+			free(floor[i].path);
+		} else if (!(floor[i].access & ~rights_above(floor, kept, floor[i].path))) {
+			free(floor[i].path);
+		} else {
+			floor[kept++] = floor[i];
+		}
+	}
+	plan->floor_count = kept;
 }
 
 /* What every program needs of /dev, as bwrap's minimal one has it. */
@@ -71,31 +117,57 @@ static bool names(const struct lp_policy *policy, enum lp_rule_kind kind, const 
 	return false;
 }
 
-static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
+static int add_rules(
+	const struct lp_policy *policy, struct lp_plan *plan, struct lp_carving *carving)
 {
-	const struct lp_policy *policy = input->policy;
 	int r = 0;
 
 	if (lp_policy_may(policy, "/", LP_ACCESS_READ).allowed)
-		r = add_floor(plan, "/", READ_RIGHTS, NULL);
+		r = lp_carving_grant(carving, "/", NULL);
 	for (size_t i = 0; r == 0 && i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
 
 		if (rule->kind < LP_RULE_ALLOW_READ || rule->is_pattern)
 			continue;
 		if (rule->exists)
-			r = lp_floor_grant_path(policy, plan, rule->path, rule);
+			r = lp_carving_grant(carving, rule->path, rule);
 		else
 			r = lp_strv_addf(&plan->notices, "%s: not there, left out", rule->path);
 	}
-	if (r == 0)
-		r = add_floor(plan, input->tmpdir, WRITE_RIGHTS, NULL);
+	return r == 0 ? lp_plan_add_matches(policy, carving) : r;
+}
+
+/* What is landpen's own to give, whatever the policy says. */
+static int add_own(const struct lp_plan_input *input, struct lp_plan *plan)
+{
+	const struct lp_policy *policy = input->policy;
+	int r = lp_floor_add(plan, input->tmpdir, LP_WRITE_RIGHTS, NULL);
+
 	for (size_t i = 0; r == 0 && i < LP_ARRAY_SIZE(devices); i++)
 		if (lp_policy_may(policy, devices[i], LP_ACCESS_READ).allowed ||
 			!names(policy, LP_RULE_DENY_READ, devices[i]))
-			r = add_floor(plan, devices[i], DEVICE_RIGHTS, NULL);
+			r = lp_floor_add(plan, devices[i], LP_DEVICE_RIGHTS, NULL);
 	if (r == 0 && input->terminal)
-		r = add_floor(plan, input->terminal, DEVICE_RIGHTS, NULL);
+		r = lp_floor_add(plan, input->terminal, LP_DEVICE_RIGHTS, NULL);
+	return r;
+}
+
+static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
+{
+	struct lp_carving carving LP_CLEANUP(lp_carving_clear) = {0};
+	int r = lp_carving_init(&carving, input->policy, plan, lp_plan_has_edge(input));
+
+	if (r == 0)
+		r = add_rules(input->policy, plan, &carving);
+	if (r == 0)
+		r = add_own(input, plan);
+	if (r == 0)
+		r = lp_carving_finish(&carving);
+	if (carving.reads)
+		plan->filter |= LP_FILTER_EDGE | LP_FILTER_READS;
+	else if (carving.lists)
+		plan->filter |= LP_FILTER_EDGE | LP_FILTER_LISTS;
+	tidy(plan);
 	return r;
 }
 
@@ -113,13 +185,9 @@ static const struct lp_floor *granted_above(
 static const struct lp_floor *granted_near(
 	const struct lp_plan *plan, const char *pattern, uint64_t right)
 {
-	lp_autofree char *head = strndup(pattern, strcspn(pattern, "*?["));
-	char *slash = head ? strrchr(head, '/') : NULL;
+	lp_autofree char *head = lp_pattern_head(pattern);
 
-	if (!slash)
-		return NULL;
-	slash[slash == head] = '\0';
-	for (size_t i = 0; i < plan->floor_count; i++)
+	for (size_t i = 0; head && i < plan->floor_count; i++)
 		if ((plan->floor[i].access & right) &&
 			(lp_path_is_under(head, plan->floor[i].path) ||
 				lp_path_is_under(plan->floor[i].path, head)))
@@ -127,13 +195,27 @@ static const struct lp_floor *granted_near(
 	return NULL;
 }
 
+/* Whether rules alone have to hold a deny, since neither carving nor anything else does. */
+static bool is_for_rules(const struct lp_policy *policy, const struct lp_rule *rule, bool edge)
+{
+	enum lp_access access = rule->kind == LP_RULE_DENY_READ ? LP_ACCESS_READ : LP_ACCESS_WRITE;
+
+	if (rule->kind >= LP_RULE_ALLOW_READ && (rule->is_pattern || !rule->exists))
+		return false;
+	if (edge && (lp_carve_takes(rule, access) ||
+			    (access == LP_ACCESS_READ && lp_carve_is_open(rule->path))))
+		return false;
+	return rule->is_pattern || !lp_policy_may(policy, rule->path, access).allowed;
+}
+
 /*
  * A deny that stands inside a granted tree is what rules alone cannot say. The first of each kind
  * is told; the others are the same gap.
  */
-static int add_carving_gaps(const struct lp_policy *policy, struct lp_plan *plan)
+static int add_carving_gaps(const struct lp_plan_input *input, struct lp_plan *plan)
 {
-	bool told_read = false, told_write = false;
+	const struct lp_policy *policy = input->policy;
+	bool told_read = false, told_write = false, edge = lp_plan_has_edge(input);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < policy->rule_count; i++) {
@@ -143,12 +225,7 @@ static int add_carving_gaps(const struct lp_policy *policy, struct lp_plan *plan
 		const struct lp_floor *tree;
 
 		/* what is re-opened for reading only must not be writable by a tree above either */
-		if ((rule->kind >= LP_RULE_ALLOW_READ && (rule->is_pattern || !rule->exists)) ||
-			(read ? told_read : told_write))
-			continue;
-		if (!rule->is_pattern &&
-			lp_policy_may(policy, rule->path, read ? LP_ACCESS_READ : LP_ACCESS_WRITE)
-				.allowed)
+		if ((read ? told_read : told_write) || !is_for_rules(policy, rule, edge))
 			continue;
 		tree = rule->is_pattern ? granted_near(plan, rule->path, right)
 					: granted_above(plan, rule->path, right);
@@ -205,20 +282,27 @@ static int add_terminals(const struct lp_policy *policy, struct lp_plan *plan)
 	r = lp_gap_add(plan, policy, LP_GAP_TERMINALS,
 		"your other terminals below /dev/pts can be opened");
 	if (r == 0)
-		r = add_floor(plan, "/dev/pts", DEVICE_RIGHTS | LP_FS_READ_DIR, NULL);
+		r = lp_floor_add(plan, "/dev/pts", LP_DEVICE_RIGHTS | LP_FS_READ_DIR, NULL);
 	if (r == 0)
-		r = add_floor(plan, "/dev/ptmx", DEVICE_RIGHTS, NULL);
+		r = lp_floor_add(plan, "/dev/ptmx", LP_DEVICE_RIGHTS, NULL);
 	return r;
 }
 
 /*
  * chmod, chown, utimes and xattrs pass Landlock. Where nothing needs them (no writable tree) the
- * filter refuses them; elsewhere that would break git, tar and npm, and the gap is listed.
+ * filter refuses them; elsewhere that would break git, tar and npm, so that the supervisor decides,
+ * or else the gap is listed.
  */
-static int add_metadata(const struct lp_policy *policy, struct lp_plan *plan)
+static int add_metadata(const struct lp_plan_input *input, struct lp_plan *plan)
 {
+	const struct lp_policy *policy = input->policy;
+
 	if (!lp_plan_has_writable(policy))
 		return 0;
+	if (!policy->files_disabled && lp_plan_has_edge(input)) {
+		plan->filter |= LP_FILTER_EDGE;
+		return 0;
+	}
 	plan->filter |= LP_FILTER_METADATA;
 	if (policy->files_disabled)
 		return 0;
@@ -245,18 +329,19 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 	}
 	if (policy->files_disabled) {
 		plan->handled.handled_fs = 0;
-		return add_metadata(policy, plan);
+		return add_metadata(input, plan);
 	}
 	r = add_kernel_gaps(input, plan);
 	if (r == 0)
 		r = add_grants(input, plan);
 	if (r == 0)
-		r = lp_plan_add_matches(input, plan);
-	if (r == 0)
 		r = add_terminals(policy, plan);
 	if (r == 0)
-		r = add_carving_gaps(policy, plan);
+		r = add_carving_gaps(input, plan);
 	if (r == 0)
-		r = add_metadata(policy, plan);
+		r = add_metadata(input, plan);
+	if (r == 0 && plan->filter & LP_FILTER_EDGE)
+		r = lp_plan_spares(input, plan);
+	tidy(plan);
 	return r;
 }

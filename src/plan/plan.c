@@ -65,9 +65,11 @@ static void clear_orders(struct lp_plan *plan)
 	free(plan->mounts);
 	free(plan->bwrap);
 	free(plan->exclude);
+	free(plan->spares);
 	lp_strv_clear(&plan->notices);
 	lp_strv_clear(&plan->stubs);
 	lp_strv_clear(&plan->file_stubs);
+	lp_strv_clear(&plan->carved);
 }
 
 void lp_plan_free(struct lp_plan *plan)
@@ -176,6 +178,18 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 	return lp_plan_environment(input, plan);
 }
 
+/* bubblewrap's user namespace belongs to the caller, who may read what is in it. */
+static bool may_read_memory(const struct lp_abilities *abilities, enum lp_backend backend)
+{
+	return abilities->yama_scope <= 1 || abilities->root || backend != LP_BACKEND_LANDLOCK;
+}
+
+bool lp_plan_has_edge(const struct lp_plan_input *input)
+{
+	return input->abilities->seccomp_notify &&
+	       may_read_memory(input->abilities, LP_BACKEND_LANDLOCK);
+}
+
 /* What the gate needs: notifications, and to read the memory of the command's processes. */
 static int add_gate_gaps(
 	const struct lp_plan_input *input, enum lp_backend backend, struct lp_plan *plan)
@@ -189,8 +203,7 @@ static int add_gate_gaps(
 			"this kernel cannot hold host names: it has no seccomp notifications "
 			"(Linux "
 			"5.9); use --network none or open");
-	/* bubblewrap's user namespace belongs to the caller, who may read what is in it */
-	if (abilities->yama_scope > 1 && !abilities->root && backend == LP_BACKEND_LANDLOCK)
+	if (!may_read_memory(abilities, backend))
 		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
 			"kernel.yama.ptrace_scope is %d: the gate may not read the addresses that "
 			"programs connect to; use bubblewrap, or set it to 1",
@@ -213,12 +226,16 @@ static int plan_for(
 					      : lp_plan_mounts(input, plan);
 }
 
+/* What the native back end's floor asks of the filter. */
+#define FILE_BITS \
+	((unsigned)(LP_FILTER_METADATA | LP_FILTER_EDGE | LP_FILTER_READS | LP_FILTER_LISTS))
+
 static void forget_orders(struct lp_plan *plan)
 {
 	struct lp_plan kept = *plan;
 
 	clear_orders(plan);
-	*plan = (struct lp_plan){.filter = kept.filter & ~(unsigned)LP_FILTER_METADATA,
+	*plan = (struct lp_plan){.filter = kept.filter & ~FILE_BITS,
 		.limits = kept.limits,
 		.environment = kept.environment,
 		.cwd = kept.cwd,

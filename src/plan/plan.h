@@ -63,9 +63,10 @@ enum {
 	LP_FILTER_METADATA = 1U << 4,   /* chmod, chown, utimes, xattrs */
 	LP_FILTER_GATE = 1U << 5,       /* sockets as the gate, which is notified, decides */
 	LP_FILTER_SOCKETS = 1U << 6, /* the gate makes every socket, since it cannot fetch them */
-	LP_FILTER_EDGE = 1U << 7,    /* calls that change files or metadata, as the broker decides */
-	LP_FILTER_READS = 1U << 8,   /* with EDGE: plain opens as well */
-	LP_FILTER_COUNT = 1U << 9,
+	LP_FILTER_EDGE = 1U << 7,  /* calls that change files or metadata, as the broker decides */
+	LP_FILTER_READS = 1U << 8, /* with EDGE: plain opens as well */
+	LP_FILTER_LISTS = 1U << 9, /* with EDGE: opens of folders, by O_DIRECTORY */
+	LP_FILTER_COUNT = 1U << 10,
 };
 
 /* These need a listener: calls wait for its answer. */
@@ -80,8 +81,11 @@ struct lp_plan {
 	struct lp_strv notices; /* for -v: skipped paths, and what an accepted gap means */
 
 	struct lp_landlock_attr handled; /* for bwrap: what is applied inside it */
-	struct lp_floor *floor;
+	struct lp_floor *floor; /* by path, each once; none that those above it say already */
 	size_t floor_count;
+	/* allowed folders of which Landlock grants less than is allowed: the broker does the rest
+	 */
+	struct lp_strv carved;
 
 	struct lp_mount *mounts;
 	size_t mount_count;
@@ -128,6 +132,12 @@ struct lp_plan_input {
  * exist; -ENOMEM.
  */
 int lp_plan_make(const struct lp_plan_input *input, struct lp_plan **ret_plan, struct lp_err *err);
+
+/*
+ * Whether Landlock lets the command have right (LP_FS_ bits, all of them) at path, which is
+ * absolute and resolved: whether rules at or above it carry it.
+ */
+bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right);
 
 /* The one sentence that says why nothing is started and what would help. */
 void lp_plan_refusal(const struct lp_plan *plan, struct lp_err *err);

@@ -79,6 +79,11 @@ static void print_filter(struct lp_str *str, unsigned filter)
 	lp_str_addf(str, "%-10s", "filter");
 	for (size_t i = 0; i < LP_ARRAY_SIZE(names); i++)
 		lp_str_addf(str, " %s=%s", names[i], filter & (1U << i) ? "open" : "closed");
+	if (filter & LP_FILTER_EDGE)
+		lp_str_addf(str, " edge=%s",
+			filter & LP_FILTER_READS   ? "writes,reads"
+			: filter & LP_FILTER_LISTS ? "writes,lists"
+						   : "writes");
 	lp_str_add(str, "\n");
 }
 
@@ -110,6 +115,7 @@ int lp_plan_print(const struct lp_plan *plan, struct lp_str *str)
 	}
 	if (plan->handled.handled_fs || plan->floor_count)
 		print_floor(str, plan);
+	print_list(str, "carved", &plan->carved);
 	print_mounts(str, plan);
 	print_list(str, "stub", &plan->stubs);
 	print_list(str, "file-stub", &plan->file_stubs);

@@ -72,6 +72,8 @@ static int keep_house(void *argument)
 		;
 	lp_leftovers_remove(duty->plan);
 	lp_tmpdir_sweep(duty->plan->tmpdir);
+	if (duty->plan->spares)
+		lp_tmpdir_sweep(duty->plan->spares);
 	_exit(0);
 }
 

@@ -132,4 +132,6 @@ void lp_leftovers_remove(const struct lp_plan *plan)
 		}
 	}
 	lp_remove_tree(AT_FDCWD, plan->tmpdir);
+	if (plan->spares)
+		lp_remove_tree(AT_FDCWD, plan->spares);
 }

@@ -18,7 +18,7 @@ char *lp_tmpdir_name(void);
  * -errno with the sentence.
  */
 int lp_tmpdir_make(const char *path, int *ret_fd, struct lp_err *err);
-/* Removes the TMPDIRs beside own that killed runs left behind. */
+/* Removes the TMPDIRs and spare directories beside own that killed runs left behind. */
 void lp_tmpdir_sweep(const char *own);
 
 /*
@@ -28,8 +28,8 @@ void lp_tmpdir_sweep(const char *own);
 int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err);
 
 /*
- * Removes the TMPDIR and, unless another pen in the project still needs them, the stubs. Errors
- * are passed over.
+ * Removes the TMPDIR, the spare directories and, unless another pen in the project still needs
+ * them, the stubs. Errors are passed over.
  */
 void lp_leftovers_remove(const struct lp_plan *plan);
 

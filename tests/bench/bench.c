@@ -6,6 +6,8 @@
  *                                  taking turns, so that what disturbs one disturbs all
  *     bench minimal N CMD...       a launcher that does nothing but Landlock with N rules, and
  * execs bench opens COUNT FILE       ns for one open+close of FILE, the best of 20 rounds
+ *     bench creates COUNT DIR      makes DIR/new, and files in it: us for one create+write+close
+ *     bench cycles COUNT DIR       us for one create, rename and remove in DIR
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -157,6 +160,52 @@ static int opens(int count, const char *file)
 	return 0;
 }
 
+static void make_file(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (fd < 0 || write(fd, "some content\n", 13) != 13)
+		die(name);
+	close(fd);
+}
+
+static int creates(int count, const char *dir)
+{
+	char name[32];
+	double start;
+	int fd;
+
+	if (chdir(dir) < 0 || mkdir("new", 0777) < 0)
+		die(dir);
+	fd = open("new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	start = now_us();
+	for (int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		make_file(fd, name);
+	}
+	printf("%.2f\n", (now_us() - start) / count);
+	for (int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		unlinkat(fd, name, 0);
+	}
+	return rmdir("new") < 0;
+}
+
+static int cycles(int count, const char *dir)
+{
+	double start = now_us();
+
+	if (chdir(dir) < 0)
+		die(dir);
+	for (int i = 0; i < count; i++) {
+		make_file(AT_FDCWD, "one");
+		if (rename("one", "two") < 0 || unlink("two") < 0)
+			die(dir);
+	}
+	printf("%.2f\n", (now_us() - start) / count);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "spawn"))
@@ -165,6 +214,10 @@ int main(int argc, char **argv)
 		return minimal((int)strtol(argv[2], NULL, 10), argv + 3);
 	if (argc == 4 && !strcmp(argv[1], "opens"))
 		return opens((int)strtol(argv[2], NULL, 10), argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "creates"))
+		return creates((int)strtol(argv[2], NULL, 10), argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "cycles"))
+		return cycles((int)strtol(argv[2], NULL, 10), argv[3]);
 	fprintf(stderr, "usage: see the head of bench.c\n");
 	return 2;
 }

@@ -275,7 +275,7 @@ static const struct row metadata_rows[] = {
 #endif
 };
 
-/* Notified at the edge; opened_by: the bit without which they are not. */
+/* Notified at the edge; opened_by: the bits of which one must be set for it; 0: it always is. */
 static const struct row edge_rows[] = {
 	{"openat writing", SYS_openat, {0, 0, O_WRONLY}, NOTIFY, 0},
 	{"openat both", SYS_openat, {0, 0, O_RDWR | O_CLOEXEC}, NOTIFY, 0},
@@ -286,8 +286,10 @@ static const struct row edge_rows[] = {
 	{"openat temporary", SYS_openat, {0, 0, O_TMPFILE}, NOTIFY, 0},
 	{"openat O_PATH", SYS_openat, {0, 0, O_PATH | O_NOFOLLOW}, ALLOW, 0},
 	{"openat reading", SYS_openat, {0, 0, O_NONBLOCK | O_CLOEXEC}, NOTIFY, LP_FILTER_READS},
-	{"openat listing", SYS_openat, {0, 0, O_DIRECTORY}, NOTIFY, LP_FILTER_READS},
+	{"openat listing", SYS_openat, {0, 0, O_DIRECTORY}, NOTIFY,
+		LP_FILTER_READS | LP_FILTER_LISTS},
 	{"openat reading, high bits", SYS_openat, {0, 0, HIGH}, NOTIFY, LP_FILTER_READS},
+	{"openat O_PATH of a folder", SYS_openat, {0, 0, O_PATH | O_DIRECTORY}, ALLOW, 0},
 	{"openat2", SYS_openat2, {0}, NOTIFY, 0},
 	{"mkdirat", SYS_mkdirat, {0}, NOTIFY, 0},
 	{"mknodat", SYS_mknodat, {0}, NOTIFY, 0},
@@ -357,7 +359,7 @@ static void check_edge(const struct row *row, unsigned bits)
 	struct row asked = {row->what, row->call, {0}, row->closed, 0};
 
 	memcpy(asked.args, row->args, sizeof(asked.args));
-	if (row->opened_by & ~bits || !(bits & LP_FILTER_EDGE))
+	if ((row->opened_by && !(row->opened_by & bits)) || !(bits & LP_FILTER_EDGE))
 		asked.closed = ALLOW;
 	check(&asked, bits);
 }
