@@ -188,6 +188,7 @@ static void test_backpressure(void **state)
 static void test_few_descriptors(void **state)
 {
 	enum { FILES = 96, STUCK = 12, MOST = 24 };
+	const struct linger reset = {.l_onoff = 1};
 	int clients[MOST], upstreams[MOST], refused;
 	struct lp_packet denied;
 	size_t sums[STUCK];
@@ -211,7 +212,10 @@ static void test_few_descriptors(void **state)
 	for (size_t i = 0; i < STUCK; i++)
 		assert_int_equal(drain(upstreams[i], sums[i], 0), 0);
 	for (size_t i = 0; i < MOST; i++) {
+		/* a reset goes through when the proxy has let go of both */
+		setsockopt(clients[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		close(clients[i]);
+		assert_int_equal(hear_end(upstreams[i], 2000), ECONNRESET);
 		close(upstreams[i]);
 	}
 	close(refused);

@@ -401,7 +401,8 @@ def own_by_proxy(case):
     serve_own = f"""python3 -m http.server --bind 127.0.0.1 {port} >log 2>&1 &
         for i in $(seq 100); do curl -s http://127.0.0.1:{port}/log >/dev/null && break; sleep 0.05; done
         curl -sS -o direct http://localhost:{port}/log
-        curl -sS -w '%{{http_code}}\\n' --noproxy '' http://localhost:{port}/log; kill %1; test -e direct"""
+        curl -sS -w '%{{http_code}}\\n' --noproxy '' http://localhost:{port}/log; kill %1; wait
+        test -e direct"""
     case.pen(serve_own, SERVING).works("without a proxy(.|\n)*403").says(
         rf"^landpen: refused: localhost:{port} .curl.*network.allowLocalPorts: .{port}. would allow")
     case.fresh()
