@@ -272,8 +272,8 @@ struct lp_gate {
 	bool has_watchdog;
 	struct {
 		pid_t tid;
-		int pidfd;
-	} callers[4]; /* who called last: a pidfd never leads to another thread */
+		int pidfd, comm; /* comm: its name's file, or -1 */
+	} callers[4];            /* who called last: neither ever leads to another thread */
 };
 
 /* Takes what the resolver has told about names. */
