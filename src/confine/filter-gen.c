@@ -329,6 +329,8 @@ static void add_gate(struct filter *filter)
 	add(filter, "connect", NOTIFY, {0});
 	add(filter, "bind", NOTIFY, {0});
 	add(filter, "listen", NOTIFY, {0});
+	/* where the source is asked for: what stands for a UDP socket has none */
+	add(filter, "recvfrom", NOTIFY, WIDE_ABOVE(4, 0));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(detours); i++)
 		add(filter, "setsockopt", FAIL(EPERM), IS(1, detours[i].level),
 			IS(2, detours[i].option));

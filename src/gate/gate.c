@@ -154,7 +154,7 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 		.listener = -1,
 		.proxy.socket = -1,
 		.resolver.socket = -1,
-		.report = {.fd = order->report, .live = order->live}};
+		.report = {.policy = order->policy, .fd = order->report, .live = order->live}};
 	r = open_gate(gate);
 	if (r < 0)
 		return lp_fail(err, -r, "starting the gate: %m");
@@ -214,7 +214,8 @@ void lp_gate_hear_names(struct lp_gate *gate)
 		if (packet.kind == LP_PACKET_NAME)
 			lp_names_add(&gate->names, &packet.addresses[0], packet.host);
 		else if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, 0, 0, NULL);
+			lp_report_add(
+				&gate->report, REFUSAL_HOST, packet.host, 0, packet.program, NULL);
 	}
 }
 
@@ -231,8 +232,9 @@ static void hear_proxy(struct lp_gate *gate)
 		if (r <= 0)
 			return;
 		if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, packet.port,
-				(pid_t)packet.id,
+			lp_report_add(&gate->report,
+				lp_host_is_loopback(packet.host) ? REFUSAL_LOCAL : REFUSAL_HOST,
+				packet.host, packet.port, packet.program,
 				strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason : NULL);
 	}
 }
@@ -246,8 +248,7 @@ static void hear_proxy(struct lp_gate *gate)
 static int give_resolver(struct caller *caller)
 {
 	struct lp_gate *gate = caller->gate;
-	const struct lp_packet packet = {
-		.kind = LP_PACKET_QUERIES, .id = (uint32_t)caller->call.tid};
+	struct lp_packet packet = {.kind = LP_PACKET_QUERIES};
 	int type = (int)caller->call.args[1], protocol = (int)caller->call.args[2], pair[2], r;
 
 	if (protocol && protocol != IPPROTO_UDP)
@@ -258,6 +259,7 @@ static int give_resolver(struct caller *caller)
 	if (type & SOCK_NONBLOCK)
 		fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	lp_caller_program(caller, packet.program);
 	r = lp_queue_send(&gate->resolver, &packet, pair[1]);
 	if (gate->resolver.first)
 		lp_gate_rewatch(gate, gate->resolver.socket, EPOLLIN | EPOLLOUT, SOURCE_RESOLVER);
@@ -313,11 +315,27 @@ static int decide(struct caller *caller)
 	}
 }
 
+/* Nothing is decided about it, so it may go on. */
+static void receive(struct caller *caller)
+{
+	int listener = caller->gate->listener, r = lp_datagram_receive(caller);
+
+	lp_closep(&caller->fd);
+	if (r == LP_GO_ON)
+		lp_notify_continue(listener, caller->call.id);
+	else
+		lp_notify_answer(listener, caller->call.id, r);
+}
+
 void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 {
 	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
 	int r;
 
+	if (caller.call.call == SYS_recvfrom) {
+		receive(&caller);
+		return;
+	}
 	r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
 	if (caller.fd >= 0 && caller.call.call != SYS_bind &&
 		(r == 0 || r == -EINPROGRESS || r == LP_ANSWER_LATER))

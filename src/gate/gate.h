@@ -1,11 +1,12 @@
 /*
  * gate: decides where the command's sockets may go. It answers the system calls that the seccomp
- * filter notifies (LP_FILTER_GATE): connect, bind, listen, and socket for UDP. Names and bytes are
- * the business of two processes that it starts: the resolver and the proxy.
+ * filter notifies (LP_FILTER_GATE): connect, bind, listen, socket for UDP, and recvfrom. Names and
+ * bytes are the business of two processes that it starts: the resolver and the proxy.
  *
- * No call is ever let go on: the address is copied once, decided, and the gate acts on a copy of
- * the caller's descriptor. What another thread changes meanwhile changes nothing. Landlock refuses
- * the command to connect and bind TCP by itself, where it can.
+ * No call is let go on but recvfrom, about which nothing is decided: the address is copied once,
+ * decided, and the gate acts on a copy of the caller's descriptor. What another thread changes
+ * meanwhile changes nothing. Landlock refuses the command to connect and bind TCP by itself, where
+ * it can.
  */
 #pragma once
 

@@ -6,7 +6,6 @@
  * and as many as are kept is bounded.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,47 +22,59 @@ static const char *const kind_names[] = {
 	[REFUSAL_SERVE] = "serve",
 };
 
-static void read_program(pid_t tid, char ret_program[16])
+static int add_allow_host(const struct refusal *refusal, struct lp_str *str)
 {
-	char path[64];
-	lp_autoclose int fd = -1;
-	ssize_t n;
+	bool brackets = strchr(refusal->target, ':') != NULL;
 
-	ret_program[0] = '\0';
-	if (!tid)
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, ret_program, 15);
-	ret_program[n > 0 ? n : 0] = '\0';
-	ret_program[strcspn(ret_program, "\n")] = '\0';
+	return lp_str_addf(str, "--allow-host %s%s%s or network.allowedDomains would allow it",
+		brackets ? "[" : "", refusal->target, brackets ? "]" : "");
 }
 
-/* The setting that would allow it. */
-static int add_cure(struct lp_str *str, const struct refusal *refusal)
+/* Nothing where no rule is missing. */
+static int add_host_cure(
+	const struct report *report, const struct refusal *refusal, struct lp_str *str)
+{
+	struct lp_host_decision decision;
+	char host[LP_HOST_SIZE];
+	int r;
+
+	if (lp_host_canonical(refusal->target, strlen(refusal->target), host) < 0)
+		return 0;
+	decision = refusal->port ? lp_policy_may_connect(report->policy, host, refusal->port)
+				 : lp_policy_may_resolve(report->policy, host);
+	if (decision.allowed) /* the name: it is where it led to */
+		return refusal->reason && !strncmp(refusal->reason, LP_REASON_RESOLVED,
+						  strlen(LP_REASON_RESOLVED))
+			       ? lp_str_add(str, "only a rule for that address allows it")
+			       : 0;
+	if (decision.rule) {
+		r = lp_str_add(str, "denied by ");
+		return r < 0 ? r : lp_origin_print(&decision.rule->origin, str);
+	}
+	return refusal->kind == REFUSAL_LOCAL
+		       ? lp_str_addf(
+				 str, "network.allowLocalPorts: [%u] would allow it", refusal->port)
+		       : add_allow_host(refusal, str);
+}
+
+/* The setting that would allow it, or that denies it. */
+static int add_cure(const struct report *report, const struct refusal *refusal, struct lp_str *str)
 {
 	switch (refusal->kind) {
 	case REFUSAL_HOST:
-		if (refusal->reason)
-			return 0;
-		return lp_str_addf(str, "; --allow-host %s%s",
-			       strchr(refusal->target, ':') ? "[" : "", refusal->target) < 0
-			       ? -ENOMEM
-			       : lp_str_addf(str, "%s or network.allowedDomains would allow it",
-					 strchr(refusal->target, ':') ? "]" : "");
 	case REFUSAL_LOCAL:
-		return lp_str_addf(
-			str, "; network.allowLocalPorts: [%u] would allow it", refusal->port);
+		return add_host_cure(report, refusal, str);
 	case REFUSAL_SOCKET:
-		return lp_str_add(str, "; network.allowUnixSockets would allow it");
+		return lp_str_add(str, "network.allowUnixSockets would allow it");
 	default:
 		return lp_str_add(
-			str, "; servers are for this machine only (network.allowLocalBinding)");
+			str, "servers are for this machine only (network.allowLocalBinding)");
 	}
 }
 
-static int print_one(const struct refusal *refusal, struct lp_str *str)
+static int print_one(const struct report *report, const struct refusal *refusal, struct lp_str *str)
 {
+	struct lp_str cure LP_CLEANUP(lp_str_clear) = {0};
 	int r = lp_str_add(str, "refused: ");
 
 	if (r == 0)
@@ -82,7 +93,11 @@ static int print_one(const struct refusal *refusal, struct lp_str *str)
 		if (r == 0)
 			r = lp_str_add_escaped(str, refusal->reason, strlen(refusal->reason));
 	}
-	return r < 0 ? r : add_cure(str, refusal);
+	if (r == 0)
+		r = add_cure(report, refusal, &cure);
+	if (r == 0 && cure.len)
+		r = lp_str_add(str, "; ");
+	return r < 0 || !cure.len ? r : lp_str_add(str, cure.text);
 }
 
 /* A JSON string: bytes that are not plain ASCII as \u00NN, so that any bytes make valid text. */
@@ -100,8 +115,9 @@ static void add_json(struct lp_str *str, const char *text)
 	lp_str_add(str, "\"");
 }
 
-static void write_json(int fd, const struct refusal *refusal)
+static void write_json(const struct report *report, const struct refusal *refusal)
 {
+	struct lp_str cure LP_CLEANUP(lp_str_clear) = {0};
 	struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
 
 	lp_str_addf(&str, "{\"refused\": \"%s\", \"target\": ", kind_names[refusal->kind]);
@@ -110,8 +126,10 @@ static void write_json(int fd, const struct refusal *refusal)
 	add_json(&str, refusal->program);
 	lp_str_add(&str, ", \"reason\": ");
 	add_json(&str, refusal->reason ? refusal->reason : "not on the allow list");
+	lp_str_add(&str, ", \"cure\": ");
+	add_json(&str, add_cure(report, refusal, &cure) == 0 && cure.len ? cure.text : "");
 	if (lp_str_add(&str, "}\n") == 0 && str.text)
-		lp_write_all(fd, str.text, str.len);
+		lp_write_all(report->fd, str.text, str.len);
 }
 
 static bool is_known(
@@ -128,13 +146,13 @@ static void announce(const struct report *report, const struct refusal *refusal)
 	struct lp_str line LP_CLEANUP(lp_str_clear) = {0};
 
 	if (report->fd >= 0)
-		write_json(report->fd, refusal);
-	if (report->live && print_one(refusal, &line) == 0)
+		write_json(report, refusal);
+	if (report->live && print_one(report, refusal, &line) == 0)
 		dprintf(STDERR_FILENO, "landpen: %s\n", line.text);
 }
 
 void lp_report_add(struct report *report, enum refusal_kind kind, const char *target, unsigned port,
-	pid_t tid, const char *reason)
+	const char *program, const char *reason)
 {
 	struct refusal *refusal;
 
@@ -153,7 +171,7 @@ void lp_report_add(struct report *report, enum refusal_kind kind, const char *ta
 		free(refusal);
 		return;
 	}
-	read_program(tid, refusal->program);
+	snprintf(refusal->program, sizeof(refusal->program), "%s", program);
 	*(report->first ? report->last : &report->first) = refusal;
 	report->last = &refusal->next;
 	report->count++;
@@ -165,7 +183,7 @@ int lp_report_print(const struct report *report, struct lp_str *str)
 	int r = 0;
 
 	for (const struct refusal *at = report->first; r == 0 && at; at = at->next) {
-		r = print_one(at, str);
+		r = print_one(report, at, str);
 		if (r == 0)
 			r = lp_str_add(str, "\n");
 	}
