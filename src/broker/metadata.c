@@ -34,7 +34,7 @@ int lp_object_open(
 {
 	const struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC | (follow ? 0U : (unsigned)O_NOFOLLOW),
-		.resolve = RESOLVE_NO_MAGICLINKS};
+		.resolve = RESOLVE_NO_MAGICLINKS | act->resolve};
 	lp_autoclose int base = -1;
 	const char *rest;
 	int fd, r;
@@ -44,6 +44,11 @@ int lp_object_open(
 	r = lp_task_base(act->call->tid, dirfd, text, &base, &rest);
 	if (r < 0)
 		return r;
+	if (act->resolve && text[0] == '/') {
+		lp_closep(&base);
+		base = -1;
+		return -EXDEV;
+	}
 	if (!*rest)
 		return LP_TAKE_FD(base);
 	fd = (int)syscall(SYS_openat2, base, rest, &how, sizeof(how));

@@ -159,7 +159,7 @@ int lp_act_rename(struct act *act)
 	LP_CLOSE_PLACE struct place from = {.dir = -1}, to = {.dir = -1};
 	struct natives *natives = &act->broker->natives;
 	unsigned flags = (unsigned)lp_act_number(act, form->flags);
-	bool directory;
+	bool directory, is_native;
 	struct stat st;
 
 	if (flags & ~(NOREPLACE | EXCHANGE) ||
@@ -172,7 +172,9 @@ int lp_act_rename(struct act *act)
 	if (r)
 		return r;
 	/* both, each time: what is found is remembered */
-	if (lp_place_is_native(act, &from, true) & lp_place_is_native(act, &to, true))
+	is_native = lp_place_is_native(act, &from, true);
+	is_native = lp_place_is_native(act, &to, true) && is_native;
+	if (is_native)
 		return LET_GO_ON;
 	if (!may_move(act, &from, &to, flags))
 		return LET_GO_ON;

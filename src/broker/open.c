@@ -197,14 +197,19 @@ static int create(const struct act *act, const struct wish *wish, const struct p
 /* Once: what is there may change. -EAGAIN: try again. */
 static int open_once(const struct act *act, const struct wish *wish)
 {
-	bool exclusive = (wish->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	bool exclusive = (wish->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL),
+	     follow = !exclusive && !(wish->flags & O_NOFOLLOW);
 	LP_CLOSE_PLACE struct place place = {.dir = -1};
 	bool write = wants_writing(wish) || wish->flags & O_CREAT;
 	struct stat st;
 	int object, r;
 
-	r = lp_place_find(
-		act, wish->dirfd, act->text, !exclusive && !(wish->flags & O_NOFOLLOW), &place);
+	r = lp_place_find(act, wish->dirfd, act->text, follow, &place);
+	if (r == LET_GO_ON && !exclusive) {
+		/* no name in a directory: "." and its like, or a descriptor of the caller's */
+		object = lp_object_open(act, wish->dirfd, act->text, false, follow);
+		return object < 0 ? LET_GO_ON : open_object(act, wish, object);
+	}
 	if (r)
 		return r;
 	if (lp_place_is_native(act, &place, write))
