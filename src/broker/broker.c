@@ -10,15 +10,26 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/parts.h"
+#include "task/task.h"
 
 #define NR_FCHMODAT2     452
 #define NR_SETXATTRAT    463
 #define NR_REMOVEXATTRAT 466
 
 #define NONE (-1)
+
+/*
+ * A umask is remembered for this long (ms), in which no thread's number is given to another one,
+ * and not yet for a moment after somebody was let go on to change his.
+ */
+#define MASK_LIFE  500
+#define MASK_PAUSE 100
+
+static int act_umask(struct act *act);
 
 /* Most frequent first: the table is searched from its start. */
 static const struct form forms[] = {
@@ -65,6 +76,7 @@ static const struct form forms[] = {
 	{SYS_lremovexattr, lp_act_removexattr, NONE, 0, NONE, NONE, NONE, NONE},
 	{SYS_fremovexattr, lp_act_removexattr, 0, NONE, NONE, NONE, NONE, NONE},
 	{NR_REMOVEXATTRAT, lp_act_removexattr, 0, 1, NONE, NONE, 2, NONE},
+	{SYS_umask, act_umask, NONE, NONE, NONE, NONE, NONE, NONE, true},
 	{SYS_ioctl, lp_act_ioctl, 0, NONE, NONE, NONE, NONE, NONE},
 };
 
@@ -97,6 +109,36 @@ int lp_act_text(const struct act *act, int argument, char ret_text[PATH_MAX])
 bool lp_act_is_valid(const struct act *act)
 {
 	return lp_notify_is_valid(act->listener, act->call->id);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int act_umask(struct act *act)
+{
+	memset(act->broker->masks, 0, sizeof(act->broker->masks));
+	act->broker->masks_from = now_ms() + MASK_PAUSE;
+	return LET_GO_ON;
+}
+
+void lp_act_take_umask(const struct act *act)
+{
+	struct lp_broker *broker = act->broker;
+	pid_t tid = act->call->tid;
+	struct mask *kept = &broker->masks[(size_t)tid % LP_ARRAY_SIZE(broker->masks)];
+	int64_t now = now_ms();
+
+	if (kept->tid != tid || now >= kept->until) {
+		*kept = (struct mask){tid, lp_task_umask(tid), now + MASK_LIFE};
+		if (now < broker->masks_from)
+			kept->until = 0;
+	}
+	umask(kept->mask);
 }
 
 /* Whether the caller has another root, so that its paths are not ours. */

@@ -30,7 +30,7 @@ mode_t lp_task_umask(pid_t tid)
 
 static int open_link(const char *link)
 {
-	int fd = open(link, O_PATH | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, link, O_PATH | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
