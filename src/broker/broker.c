@@ -154,6 +154,30 @@ static bool is_elsewhere(const struct act *act)
 	       theirs.st_dev != ours.st_dev;
 }
 
+/* Whether the user could do it, so that it is the pen that refuses. */
+static bool user_may(const char *path)
+{
+	lp_autofree char *parent = NULL;
+
+	if (access(path, W_OK) == 0)
+		return true;
+	parent = errno == ENOENT ? lp_path_parent(path) : NULL;
+	return parent && access(parent, W_OK) == 0;
+}
+
+void lp_act_refused(const struct act *act, const char *path)
+{
+	struct lp_report *report = act->broker->report;
+	char program[LP_PROGRAM_SIZE];
+
+	if (lp_path_is_under(path, "/proc") || lp_path_is_under(path, "/sys") ||
+		lp_path_is_under(path, "/dev") ||
+		lp_report_has(report, LP_REFUSAL_WRITE, path, 0) || !user_may(path))
+		return;
+	lp_task_name(act->call->tid, program, sizeof(program));
+	lp_report_add(report, LP_REFUSAL_WRITE, path, 0, program, NULL);
+}
+
 void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_notification *call)
 {
 	struct act act = {.broker = broker,
@@ -175,7 +199,7 @@ void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_noti
 }
 
 int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
-	struct lp_broker **ret_broker, struct lp_err *err)
+	struct lp_report *report, struct lp_broker **ret_broker, struct lp_err *err)
 {
 	LP_CLEANUP(lp_broker_freep) struct lp_broker *broker = calloc(1, sizeof(*broker));
 	int r;
@@ -184,6 +208,7 @@ int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
 		return lp_fail(err, ENOMEM, "%m");
 	broker->policy = policy;
 	broker->plan = plan;
+	broker->report = report;
 	broker->spares.dir = -1;
 	broker->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (broker->timer < 0)

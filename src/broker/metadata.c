@@ -81,8 +81,10 @@ static int open_own(const struct act *act, int at_flags, bool follow)
 	if (st.st_nlink > 0 && lp_descriptor_text(object, path) &&
 		(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) ||
 			lp_spares_hold(&act->broker->spares, path) ||
-			!lp_is_writable(act->broker, path)))
+			!lp_is_writable(act->broker, path))) {
+		lp_act_refused(act, path);
 		return -EPERM;
+	}
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	return LP_TAKE_FD(object);

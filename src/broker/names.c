@@ -131,6 +131,7 @@ int lp_act_unlink(struct act *act)
 static bool may_move(
 	const struct act *act, const struct place *from, const struct place *to, unsigned flags)
 {
+	const char *moved = NULL;
 	struct stat st, there;
 	bool directory;
 
@@ -143,8 +144,13 @@ static bool may_move(
 	if (flags & EXCHANGE)
 		directory |= lp_place_stat(to, &there) && S_ISDIR(there.st_mode);
 	/* the source takes what is protected below it along, or brings something in its place */
-	return !lp_place_holds_rules(act, to->path) &&
-	       !((directory || flags & EXCHANGE) && lp_place_holds_rules(act, from->path));
+	if (lp_place_holds_rules(act, to->path))
+		moved = to->path;
+	else if ((directory || flags & EXCHANGE) && lp_place_holds_rules(act, from->path))
+		moved = from->path;
+	if (moved)
+		lp_act_refused(act, moved);
+	return !moved;
 }
 
 int lp_act_rename(struct act *act)

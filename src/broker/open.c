@@ -162,8 +162,11 @@ static int open_object(const struct act *act, const struct wish *wish, int objec
 		return LET_GO_ON; /* directories for writing, devices, sockets, symlinks */
 	if (lp_spares_hold(&act->broker->spares, path) ||
 		!lp_policy_may(act->broker->policy, path, write ? LP_ACCESS_WRITE : LP_ACCESS_READ)
-			 .allowed)
+			 .allowed) {
+		if (write)
+			lp_act_refused(act, path);
 		return LET_GO_ON;
+	}
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	if (S_ISFIFO(st.st_mode))

@@ -91,6 +91,7 @@ struct sleeper {
 struct lp_broker {
 	const struct lp_policy *policy;
 	const struct lp_plan *plan;
+	struct lp_report *report;
 	struct natives natives;
 	struct spares spares;
 	struct sleeper *sleepers;
@@ -122,6 +123,8 @@ struct act {
 int lp_act_number(const struct act *act, int argument);
 /* Copies the path in an argument. */
 int lp_act_text(const struct act *act, int argument, char ret_text[PATH_MAX]);
+/* Tells the user that the policy does not let the command change path, if he could himself. */
+void lp_act_refused(const struct act *act, const char *path);
 /* Makes the caller's umask this process's own, for what is made next. */
 void lp_act_take_umask(const struct act *act);
 /* Whether the caller still waits, so that what was fetched was the caller's. */

@@ -199,9 +199,12 @@ bool lp_place_may_change(const struct act *act, const struct place *place)
 
 	memcpy(parent, place->path, place->parent_length);
 	parent[place->parent_length] = '\0';
-	return !lp_spares_hold(&act->broker->spares, place->path) &&
-	       lp_policy_may(policy, parent, LP_ACCESS_WRITE).allowed &&
-	       lp_policy_may(policy, place->path, LP_ACCESS_WRITE).allowed;
+	if (!lp_spares_hold(&act->broker->spares, place->path) &&
+		lp_policy_may(policy, parent, LP_ACCESS_WRITE).allowed &&
+		lp_policy_may(policy, place->path, LP_ACCESS_WRITE).allowed)
+		return true;
+	lp_act_refused(act, place->path);
+	return false;
 }
 
 bool lp_place_holds_rules(const struct act *act, const char *path)

@@ -59,13 +59,13 @@ int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen
 	return lp_pending_later(caller, false, address, length);
 }
 
-static int refuse(struct caller *caller, enum refusal_kind kind, const char *host, unsigned port,
+static int refuse(struct caller *caller, enum lp_refusal_kind kind, const char *host, unsigned port,
 	const struct lp_host_rule *rule)
 {
 	char program[LP_PROGRAM_SIZE];
 
 	lp_caller_program(caller, program);
-	lp_report_add(&caller->gate->report, kind, host, port, program,
+	lp_report_add(caller->gate->report, kind, host, port, program,
 		rule ? rule->reason ? rule->reason : "host is on the deny list" : NULL);
 	return -EACCES;
 }
@@ -151,7 +151,7 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 	/* as it would be without us: nothing was kept from it */
 	if (lp_local_is_free(&gate->local, port))
 		return -ECONNREFUSED;
-	return refuse(caller, REFUSAL_LOCAL, host, port,
+	return refuse(caller, LP_REFUSAL_LOCAL, host, port,
 		lp_policy_may_connect(gate->policy, host, port).rule);
 }
 
@@ -176,19 +176,19 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 		return connect_to_name(caller, packet.host, port);
 	decision = lp_policy_may_connect(gate->policy, packet.host, port);
 	if (!decision.allowed && decision.rule)
-		return refuse(caller, REFUSAL_HOST, packet.host, port, decision.rule);
+		return refuse(caller, LP_REFUSAL_HOST, packet.host, port, decision.rule);
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
 	if (name && may_connect(gate, name, port))
 		return connect_to_name(caller, name, port);
 	if (port == DNS_PORT)
 		return connect_to_resolver(caller);
 	if (name)
-		return refuse(caller, REFUSAL_HOST, name, port,
+		return refuse(caller, LP_REFUSAL_HOST, name, port,
 			lp_policy_may_connect(gate->policy, name, port).rule);
 	/* what the program says first may name a host: the proxy will see */
 	if (allows_some_name(gate->policy))
 		return connect_to_gate(caller, &packet, false);
-	return refuse(caller, REFUSAL_HOST, packet.host, port, NULL);
+	return refuse(caller, LP_REFUSAL_HOST, packet.host, port, NULL);
 }
 
 static int connect_stand_in(struct caller *caller, unsigned port)
@@ -205,7 +205,7 @@ static int connect_stand_in(struct caller *caller, unsigned port)
 	decision = lp_policy_may_connect(gate->policy, host, port);
 	if (decision.allowed)
 		return connect_to_name(caller, host, port);
-	return refuse(caller, REFUSAL_HOST, host, port, decision.rule);
+	return refuse(caller, LP_REFUSAL_HOST, host, port, decision.rule);
 }
 
 int lp_connect_ip(struct caller *caller)

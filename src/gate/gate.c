@@ -154,7 +154,7 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 		.listener = -1,
 		.proxy.socket = -1,
 		.resolver.socket = -1,
-		.report = {.policy = order->policy, .fd = order->report, .live = order->live}};
+		.report = order->report};
 	r = open_gate(gate);
 	if (r < 0)
 		return lp_fail(err, -r, "starting the gate: %m");
@@ -187,7 +187,6 @@ void lp_gate_freep(struct lp_gate **at)
 	lp_local_clear(&gate->local);
 	lp_copies_clear(&gate->copies);
 	lp_callers_forget(gate);
-	lp_report_clear(&gate->report);
 	lp_closep(&gate->epoll);
 	lp_closep(&gate->timer);
 	lp_closep(&gate->proxy.socket);
@@ -214,8 +213,8 @@ void lp_gate_hear_names(struct lp_gate *gate)
 		if (packet.kind == LP_PACKET_NAME)
 			lp_names_add(&gate->names, &packet.addresses[0], packet.host);
 		else if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(
-				&gate->report, REFUSAL_HOST, packet.host, 0, packet.program, NULL);
+			lp_report_add(gate->report, LP_REFUSAL_HOST, packet.host, 0, packet.program,
+				NULL);
 	}
 }
 
@@ -232,8 +231,9 @@ static void hear_proxy(struct lp_gate *gate)
 		if (r <= 0)
 			return;
 		if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(&gate->report,
-				lp_host_is_loopback(packet.host) ? REFUSAL_LOCAL : REFUSAL_HOST,
+			lp_report_add(gate->report,
+				lp_host_is_loopback(packet.host) ? LP_REFUSAL_LOCAL
+								 : LP_REFUSAL_HOST,
 				packet.host, packet.port, packet.program,
 				strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason : NULL);
 	}
@@ -385,9 +385,4 @@ void lp_gate_serve(struct lp_gate *gate)
 
 	for (int i = 0; i < count; i++)
 		serve_one(gate, &events[i]);
-}
-
-int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str)
-{
-	return lp_report_print(&gate->report, str);
 }

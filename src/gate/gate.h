@@ -14,6 +14,7 @@
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "policy/policy.h"
+#include "report/report.h"
 
 /* The TCP port on 127.0.0.1 that stands for the proxy; the plan writes it into the environment. */
 struct lp_gate_place {
@@ -28,8 +29,7 @@ struct lp_gate_order {
 	const struct lp_policy *policy;
 	const struct lp_plan *plan;
 	struct lp_gate_place place; /* the gate takes the socket */
-	int report;                 /* where each refusal goes as a line of JSON, or -1 */
-	bool live;                  /* tell each refusal on stderr when it happens */
+	struct lp_report *report;   /* borrowed */
 };
 
 struct lp_gate;
@@ -51,9 +51,6 @@ void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call);
 int lp_gate_events(const struct lp_gate *gate);
 /* Does what there is to do without waiting. */
 void lp_gate_serve(struct lp_gate *gate);
-
-/* The refusals so far, each once, and what would allow it: lines for stderr. 0 or -ENOMEM. */
-int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str);
 
 /* Ends resolver and proxy and frees. NULL is allowed. */
 void lp_gate_freep(struct lp_gate **gate);

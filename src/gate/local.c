@@ -205,7 +205,7 @@ static int refuse_server(
 
 	lp_address_print(address, host);
 	lp_caller_program(caller, program);
-	lp_report_add(&caller->gate->report, REFUSAL_SERVE, host, port, program, NULL);
+	lp_report_add(caller->gate->report, LP_REFUSAL_SERVE, host, port, program, NULL);
 	return -EACCES;
 }
 

@@ -26,39 +26,6 @@ int lp_queue_send(struct queue *queue, const struct lp_packet *packet, int fd);
 bool lp_queue_flush(struct queue *queue);
 void lp_queue_clear(struct queue *queue);
 
-/* ---- report.c: what was refused ------------------------------------------------------------- */
-
-enum refusal_kind {
-	REFUSAL_HOST = 0, /* host:port; port 0: a look-up */
-	REFUSAL_LOCAL,    /* a port on this machine */
-	REFUSAL_SOCKET,   /* a unix socket */
-	REFUSAL_SERVE,    /* binding or listening */
-};
-
-struct refusal {
-	enum refusal_kind kind;
-	char *target; /* escaped where it is printed */
-	unsigned port;
-	char program[LP_PROGRAM_SIZE];
-	char *reason; /* NULL: not on the allow list */
-	struct refusal *next;
-};
-
-struct report {
-	const struct lp_policy *policy;
-	struct refusal *first, **last;
-	size_t count, more; /* more: how many different ones were not kept */
-	int fd;
-	bool live;
-};
-
-/* program: "" if it is not known. reason may be NULL. */
-void lp_report_add(struct report *report, enum refusal_kind kind, const char *target, unsigned port,
-	const char *program, const char *reason);
-/* A line for each, with what would allow it. */
-int lp_report_print(const struct report *report, struct lp_str *str);
-void lp_report_clear(struct report *report);
-
 /* ---- names.c: addresses that stand for names ------------------------------------------------ */
 
 struct names {
@@ -267,8 +234,8 @@ struct lp_gate {
 	struct names names;
 	struct local local;
 	struct copies copies;
-	struct report report;
-	timer_t watchdog; /* over calls that might block */
+	struct lp_report *report; /* the supervisor's */
+	timer_t watchdog;         /* over calls that might block */
 	bool has_watchdog;
 	struct {
 		pid_t tid;

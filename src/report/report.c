@@ -11,15 +11,42 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gate/parts.h"
+#include "report/report.h"
 
 #define REPORT_MAX 256
 
+struct refusal {
+	enum lp_refusal_kind kind;
+	char *target; /* escaped where it is printed */
+	unsigned port;
+	char program[LP_PROGRAM_SIZE];
+	char *reason; /* NULL: not on the allow list */
+	struct refusal *next;
+};
+
+struct lp_report {
+	const struct lp_policy *policy;
+	struct refusal *first, **last;
+	size_t count, more; /* more: how many different ones were not kept */
+	int fd;
+	bool live;
+};
+
+struct lp_report *lp_report_new(const struct lp_policy *policy, int fd, bool live)
+{
+	struct lp_report *report = calloc(1, sizeof(*report));
+
+	if (report)
+		*report = (struct lp_report){.policy = policy, .fd = fd, .live = live};
+	return report;
+}
+
 static const char *const kind_names[] = {
-	[REFUSAL_HOST] = "host",
-	[REFUSAL_LOCAL] = "local",
-	[REFUSAL_SOCKET] = "socket",
-	[REFUSAL_SERVE] = "serve",
+	[LP_REFUSAL_HOST] = "host",
+	[LP_REFUSAL_LOCAL] = "local",
+	[LP_REFUSAL_SOCKET] = "socket",
+	[LP_REFUSAL_SERVE] = "serve",
+	[LP_REFUSAL_WRITE] = "write",
 };
 
 static int add_allow_host(const struct refusal *refusal, struct lp_str *str)
@@ -32,7 +59,7 @@ static int add_allow_host(const struct refusal *refusal, struct lp_str *str)
 
 /* Nothing where no rule is missing. */
 static int add_host_cure(
-	const struct report *report, const struct refusal *refusal, struct lp_str *str)
+	const struct lp_report *report, const struct refusal *refusal, struct lp_str *str)
 {
 	struct lp_host_decision decision;
 	char host[LP_HOST_SIZE];
@@ -51,20 +78,40 @@ static int add_host_cure(
 		r = lp_str_add(str, "denied by ");
 		return r < 0 ? r : lp_origin_print(&decision.rule->origin, str);
 	}
-	return refusal->kind == REFUSAL_LOCAL
+	return refusal->kind == LP_REFUSAL_LOCAL
 		       ? lp_str_addf(
 				 str, "network.allowLocalPorts: [%u] would allow it", refusal->port)
 		       : add_allow_host(refusal, str);
 }
 
+static int add_write_cure(
+	const struct lp_report *report, const struct refusal *refusal, struct lp_str *str)
+{
+	struct lp_decision decision =
+		lp_policy_may(report->policy, refusal->target, LP_ACCESS_WRITE);
+	int r;
+
+	if (decision.rule && decision.rule->mandatory)
+		return lp_str_add(str, "protected: other programs would obey it later");
+	if (!decision.allowed && decision.rule) {
+		r = lp_str_add(str, "denied by ");
+		return r < 0 ? r : lp_origin_print(&decision.rule->origin, str);
+	}
+	return lp_str_add(str, decision.allowed ? "its folder, or what is below it, is protected"
+						: "--rw or filesystem.allowWrite would allow it");
+}
+
 /* The setting that would allow it, or that denies it. */
-static int add_cure(const struct report *report, const struct refusal *refusal, struct lp_str *str)
+static int add_cure(
+	const struct lp_report *report, const struct refusal *refusal, struct lp_str *str)
 {
 	switch (refusal->kind) {
-	case REFUSAL_HOST:
-	case REFUSAL_LOCAL:
+	case LP_REFUSAL_HOST:
+	case LP_REFUSAL_LOCAL:
 		return add_host_cure(report, refusal, str);
-	case REFUSAL_SOCKET:
+	case LP_REFUSAL_WRITE:
+		return add_write_cure(report, refusal, str);
+	case LP_REFUSAL_SOCKET:
 		return lp_str_add(str, "network.allowUnixSockets would allow it");
 	default:
 		return lp_str_add(
@@ -72,7 +119,8 @@ static int add_cure(const struct report *report, const struct refusal *refusal, 
 	}
 }
 
-static int print_one(const struct report *report, const struct refusal *refusal, struct lp_str *str)
+static int print_one(
+	const struct lp_report *report, const struct refusal *refusal, struct lp_str *str)
 {
 	struct lp_str cure LP_CLEANUP(lp_str_clear) = {0};
 	int r = lp_str_add(str, "refused: ");
@@ -115,7 +163,7 @@ static void add_json(struct lp_str *str, const char *text)
 	lp_str_add(str, "\"");
 }
 
-static void write_json(const struct report *report, const struct refusal *refusal)
+static void write_json(const struct lp_report *report, const struct refusal *refusal)
 {
 	struct lp_str cure LP_CLEANUP(lp_str_clear) = {0};
 	struct lp_str str LP_CLEANUP(lp_str_clear) = {0};
@@ -132,8 +180,8 @@ static void write_json(const struct report *report, const struct refusal *refusa
 		lp_write_all(report->fd, str.text, str.len);
 }
 
-static bool is_known(
-	const struct report *report, enum refusal_kind kind, const char *target, unsigned port)
+bool lp_report_has(const struct lp_report *report, enum lp_refusal_kind kind, const char *target,
+	unsigned port)
 {
 	for (const struct refusal *at = report->first; at; at = at->next)
 		if (at->kind == kind && at->port == port && !strcmp(at->target, target))
@@ -141,7 +189,7 @@ static bool is_known(
 	return false;
 }
 
-static void announce(const struct report *report, const struct refusal *refusal)
+static void announce(const struct lp_report *report, const struct refusal *refusal)
 {
 	struct lp_str line LP_CLEANUP(lp_str_clear) = {0};
 
@@ -151,12 +199,12 @@ static void announce(const struct report *report, const struct refusal *refusal)
 		dprintf(STDERR_FILENO, "landpen: %s\n", line.text);
 }
 
-void lp_report_add(struct report *report, enum refusal_kind kind, const char *target, unsigned port,
-	const char *program, const char *reason)
+void lp_report_add(struct lp_report *report, enum lp_refusal_kind kind, const char *target,
+	unsigned port, const char *program, const char *reason)
 {
 	struct refusal *refusal;
 
-	if (is_known(report, kind, target, port))
+	if (lp_report_has(report, kind, target, port))
 		return;
 	refusal = report->count < REPORT_MAX ? calloc(1, sizeof(*refusal)) : NULL;
 	if (!refusal) {
@@ -178,7 +226,7 @@ void lp_report_add(struct report *report, enum refusal_kind kind, const char *ta
 	announce(report, refusal);
 }
 
-int lp_report_print(const struct report *report, struct lp_str *str)
+int lp_report_print(const struct lp_report *report, struct lp_str *str)
 {
 	int r = 0;
 
@@ -192,12 +240,18 @@ int lp_report_print(const struct report *report, struct lp_str *str)
 	return r;
 }
 
-void lp_report_clear(struct report *report)
+void lp_report_freep(struct lp_report **at)
 {
-	for (struct refusal *at = report->first, *next; at; at = next) {
-		next = at->next;
-		free(at->target);
-		free(at->reason);
-		free(at);
+	struct lp_report *report = *at;
+
+	if (!report)
+		return;
+	for (struct refusal *refusal = report->first, *next; refusal; refusal = next) {
+		next = refusal->next;
+		free(refusal->target);
+		free(refusal->reason);
+		free(refusal);
 	}
+	free(report);
+	*at = NULL;
 }
