@@ -327,6 +327,16 @@ static void receive(struct caller *caller)
 		lp_notify_answer(listener, caller->call.id, r);
 }
 
+bool lp_gate_serves(const struct lp_notification *call)
+{
+	static const int calls[] = {SYS_connect, SYS_socket, SYS_bind, SYS_listen, SYS_recvfrom};
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(calls); i++)
+		if (calls[i] == call->call)
+			return true;
+	return false;
+}
+
 void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 {
 	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
