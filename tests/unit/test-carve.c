@@ -470,7 +470,7 @@ static unsigned number(const char *name, unsigned usual)
 
 static void make_root(void)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = access("/dev/shm", W_OK) ? getenv("TMPDIR") : "/dev/shm";
 	char base[96];
 
 	snprintf(base, sizeof(base), "%s/carve-XXXXXX", tmp ? tmp : "/tmp");
@@ -480,7 +480,7 @@ static void make_root(void)
 
 static void test_random(void **state)
 {
-	unsigned rounds = number("CARVE_ROUNDS", 3000), carved = 0, written = 0, granted = 0;
+	unsigned rounds = number("CARVE_ROUNDS", 1000), carved = 0, written = 0, granted = 0;
 	bool kernel = lp_landlock_abi() >= 3;
 	char base[128];
 

@@ -299,6 +299,8 @@ static const struct row edge_rows[] = {
 	{"linkat", SYS_linkat, {0}, NOTIFY, 0},
 	{"symlinkat", SYS_symlinkat, {0}, NOTIFY, 0},
 	{"truncate", SYS_truncate, {0}, NOTIFY, 0},
+	{"umask", SYS_umask, {0}, NOTIFY, 0},
+	{"restricting itself", 446, {0}, NOTIFY, 0},
 	{"ftruncate", SYS_ftruncate, {0}, ALLOW, 0},
 	{"readlinkat", SYS_readlinkat, {0}, ALLOW, 0},
 #ifdef SYS_open
@@ -370,12 +372,22 @@ static bool is_about_sockets(const struct row *row)
 	       (row->call == SYS_socket && row->closed == ALLOW);
 }
 
+/* Without a gate, the broker is asked where unix sockets can be bound. */
+static void check_bind(unsigned bits)
+{
+	bool asked = bits & LP_FILTER_GATE || (bits & LP_FILTER_EDGE && bits & LP_FILTER_UNIX);
+	const struct row bind = {"bind", SYS_bind, {0}, asked ? NOTIFY : ALLOW, 0};
+
+	check(&bind, bits);
+}
+
 static void test_table(void **state)
 {
 	(void)state;
 	for (unsigned bits = 0; bits < LP_FILTER_COUNT; bits++) {
 		if (is_senseless(bits))
 			continue;
+		check_bind(bits);
 		for (size_t i = 0; i < LP_ARRAY_SIZE(metadata_rows); i++)
 			check_metadata(&metadata_rows[i], bits);
 		for (size_t i = 0; i < LP_ARRAY_SIZE(edge_rows); i++)
