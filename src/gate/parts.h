@@ -262,6 +262,7 @@ struct lp_gate {
 	struct report report;
 	timer_t watchdog; /* over calls that might block */
 	bool has_watchdog;
+	bool is_privileged; /* has capabilities, which the command has not */
 	struct {
 		pid_t tid;
 		int pidfd;

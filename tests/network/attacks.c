@@ -119,7 +119,10 @@ static int serve_at(const struct place *at, int option)
 	if (option)
 		setsockopt(fd, SOL_SOCKET, option, &one, sizeof(one));
 	if (bind(fd, &at->any, at->length) < 0 || listen(fd, 64) < 0) {
+		int error = errno;
+
 		close(fd);
+		errno = error;
 		return -1;
 	}
 	return fd;
@@ -1028,6 +1031,29 @@ static int act_free_port(char **arguments)
 	return serve_at(&at, 0) < 0 ? fail() : say("ok");
 }
 
+/* serve PATH: a socket there; name PATH: and what getsockname() tells of it. */
+static int act_serve(char **arguments)
+{
+	struct place at = place(arguments[0], NULL);
+
+	if (serve_at(&at, 0) < 0)
+		return fail();
+	unlink(arguments[0]);
+	return say("ok");
+}
+
+static int act_name(char **arguments)
+{
+	struct place at = place(arguments[0], NULL), told = {0};
+	socklen_t length = sizeof(told.un);
+	int fd = serve_at(&at, 0);
+
+	if (fd < 0 || getsockname(fd, &told.any, &length) < 0)
+		return fail();
+	unlink(arguments[0]);
+	return say(told.un.sun_path);
+}
+
 /* undumpable: what ssh-agent does before it binds. */
 static int act_undumpable(char **arguments)
 {
@@ -1113,11 +1139,13 @@ static const struct act {
 	{"link", act_link},
 	{"listener", act_listener},
 	{"many", act_many},
+	{"name", act_name},
 	{"outside", act_outside},
 	{"preempt", act_preempt},
 	{"reach", act_reach},
 	{"rename-bind", act_rename_bind},
 	{"restart", act_restart},
+	{"serve", act_serve},
 	{"share", act_share},
 	{"share-own", act_share_own},
 	{"stall", act_stall},

@@ -13,8 +13,8 @@ case ${TMPDIR:=/tmp} in
 /dev/*) TMPDIR=/tmp ;; # bubblewrap's pen has a /dev of its own
 esac
 TOP=$(mktemp -d "$TMPDIR/landpen-attacks.XXXXXX") || exit 2
-COUNT=0 FAILED=0 SERVERS=() AS=(env "HOME=$TOP")
-[ "$(id -u)" != 0 ] || AS=(setpriv --reuid 65534 --regid 65534 --clear-groups "${AS[@]}")
+COUNT=0 FAILED=0 SERVERS=() USER_AS=(env "HOME=$TOP")
+[ "$(id -u)" != 0 ] || USER_AS=(setpriv --reuid 65534 --regid 65534 --clear-groups "${USER_AS[@]}")
 
 trap 'for pid in "${SERVERS[@]}"; do kill "$pid" 2>/dev/null; done; rm -rf "$TOP"' EXIT
 trap '' PIPE
@@ -124,8 +124,9 @@ clean()
 start_round()
 {
 	ROUND=$BACKEND
+	AS=("${USER_AS[@]}")
 	[ "$GETFD" = yes ] || ROUND=$ROUND-container
-	mkdir "$TOP/$ROUND"
+	mkdir -p "$TOP/$ROUND"
 	cd "$TOP/$ROUND" || exit 2
 	[ "$(id -u)" != 0 ] || chown 65534:65534 .
 	settings '' >"$TOP/settings.json"
@@ -219,6 +220,18 @@ congest()
 	tell "$ROUND: flight: pen" "$(ulimit -n 512; pen "$ATTACKS" flight 2>&1 | last_word)" ok
 }
 
+# What only root's privileges would open: the command has none, and the supervisor must not lend it
+# its own. The folder and the socket are another user's.
+borrow()
+{
+	local file=$1
+	shift
+	tell "$ROUND: $*: bare" "$("$ATTACKS" "$@" 2>&1 | last_word)" "$BARE"
+	tell "$ROUND: $*: pen" "$(pen "$ATTACKS" "$@" 2>&1 | last_word)" EACCES
+	chmod a+rwx "$file"
+	tell "$ROUND: $*: allowed" "$(pen "$ATTACKS" "$@" 2>&1 | last_word)" "$BARE"
+}
+
 for BACKEND in landlock bwrap; do
 	for GETFD in yes no; do
 		start_round
@@ -229,5 +242,22 @@ for BACKEND in landlock bwrap; do
 		end_round
 	done
 done
+if [ "$(id -u)" = 0 ]; then
+	GETFD=yes
+	for BACKEND in landlock bwrap; do
+		start_round
+		ROUND=root-$BACKEND
+		rm -f out.s
+		mkdir -m 755 closed
+		chown 65534:65534 closed
+		serve out.s -
+		chmod 600 out.s
+		AS=()
+		settings "\"allowUnixSockets\":[\"$PWD/out.s\"]" >"$TOP/settings.json"
+		BARE=ok borrow closed serve closed/own
+		BARE=reached borrow out.s reach out.s
+		end_round
+	done
+fi
 echo "1..$COUNT"
 [ $COUNT -gt 0 ] && [ $FAILED = 0 ]
