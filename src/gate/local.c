@@ -360,23 +360,15 @@ static bool may_create(const struct lp_gate *gate, int dir, const char *name)
 
 static int bind_file(struct caller *caller)
 {
-	struct sockaddr_un place = {.sun_family = AF_UNIX};
 	struct served served = {.socket = inode_of(caller->fd)};
 	lp_autoclose int dir = -1;
 	char name[109];
-	mode_t old;
 	int r = lp_caller_parent(caller, &dir, name);
 
-	if (r < 0)
-		return r;
-	if (!may_create(caller->gate, dir, name))
-		return -EACCES;
-	if (snprintf(place.sun_path, sizeof(place.sun_path), "/proc/self/fd/%d/%s", dir, name) >=
-		(int)sizeof(place.sun_path))
-		return -ENAMETOOLONG;
-	old = umask(lp_caller_umask(caller));
-	r = bind(caller->fd, (struct sockaddr *)&place, sizeof(place)) < 0 ? -errno : 0;
-	umask(old);
+	if (r == 0 && !may_create(caller->gate, dir, name))
+		r = -EACCES;
+	if (r == 0)
+		r = lp_bind_file(caller, dir, name);
 	if (r < 0)
 		return r;
 	served.file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

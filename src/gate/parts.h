@@ -160,6 +160,16 @@ int lp_copies_bind(const struct caller *caller, const struct sockaddr *address, 
  */
 int lp_bound_to(int fd, int file);
 
+/* ---- place.c: where a unix socket is bound ----------------------------------------------------
+ */
+
+/*
+ * Binds the caller's socket to name in folder (O_PATH), which is what its address leads to, as
+ * itself would: its own text is what getsockname(2) shows wherever that is safe. 0 or -errno. What
+ * stands at the name afterwards may be another file (lp_bound_to).
+ */
+int lp_bind_file(const struct caller *caller, int folder, const char *name);
+
 /* ---- tables.c: who listens ------------------------------------------------------------------- */
 
 /* What each listener on a port (0: any) is shown to; the first answer but 0 ends it. */

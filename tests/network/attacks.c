@@ -1031,7 +1031,7 @@ static int act_free_port(char **arguments)
 	return serve_at(&at, 0) < 0 ? fail() : say("ok");
 }
 
-/* serve PATH: a socket there; name PATH: and what getsockname() tells of it. */
+/* serve PATH: a socket there. */
 static int act_serve(char **arguments)
 {
 	struct place at = place(arguments[0], NULL);
@@ -1042,16 +1042,62 @@ static int act_serve(char **arguments)
 	return say("ok");
 }
 
+/* A name in the pen's folder for passing things, which is another one in each pen. */
+static const char *in_tmpdir(const char *name)
+{
+	static char path[108];
+	const char *folder = getenv("TMPDIR");
+
+	snprintf(path, sizeof(path), "%s/own-%d-%s", folder ? folder : "/tmp", getpid(), name);
+	return path;
+}
+
+/* name PATH|-: getsockname() tells the path that was given to bind(). */
 static int act_name(char **arguments)
 {
-	struct place at = place(arguments[0], NULL), told = {0};
+	const char *path = strcmp(arguments[0], "-") != 0 ? arguments[0] : in_tmpdir("name");
+	struct place at = place(path, NULL), told = {0};
 	socklen_t length = sizeof(told.un);
 	int fd = serve_at(&at, 0);
 
 	if (fd < 0 || getsockname(fd, &told.any, &length) < 0)
 		return fail();
-	unlink(arguments[0]);
-	return say(told.un.sun_path);
+	unlink(path);
+	return say(
+		!strcmp(told.un.sun_path, path) && length == at.length ? "ok" : told.un.sun_path);
+}
+
+/*
+ * swap-folder COUNT FOLDER: the folder of a socket's path and a symlink to FOLDER change places
+ * while the socket is bound.
+ */
+static int act_swap_folder(char **arguments)
+{
+	struct race race = {0};
+	char path[120], there[256];
+	int made = 0, reached = 0;
+	pthread_t thread;
+
+	race.one = strdup(in_tmpdir("folder"));
+	race.two = strdup(in_tmpdir("link"));
+	if (mkdir(race.one, 0755) < 0 || symlink(arguments[1], race.two) < 0)
+		return broken("folder");
+	pthread_create(&thread, NULL, exchange, &race);
+	for (int i = 0; i < atoi(arguments[0]); i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		struct place at;
+
+		snprintf(path, sizeof(path), "%s/%d", race.one, i);
+		snprintf(there, sizeof(there), "%s/%d", arguments[1], i);
+		at = place(path, NULL);
+		made += bind(fd, &at.any, at.length) == 0;
+		reached += access(there, F_OK) == 0;
+		unlink(there);
+		close(fd);
+	}
+	race.over = true;
+	pthread_join(thread, NULL);
+	return made ? say(reached ? "reached" : "held") : say("never");
 }
 
 /* undumpable: what ssh-agent does before it binds. */
@@ -1151,6 +1197,7 @@ static const struct act {
 	{"stall", act_stall},
 	{"stop", act_stop},
 	{"swap", act_swap},
+	{"swap-folder", act_swap_folder},
 	{"timeout", act_timeout},
 	{"undumpable", act_undumpable},
 	{"vfork", act_vfork},

@@ -19,6 +19,8 @@ COUNT=0 FAILED=0 SERVERS=() USER_AS=(env "HOME=$TOP")
 trap 'for pid in "${SERVERS[@]}"; do kill "$pid" 2>/dev/null; done; rm -rf "$TOP"' EXIT
 trap '' PIPE
 chmod 755 "$TOP"
+mkdir -m 777 "$TOP/out" "$TOP/tmp"
+export TMPDIR=$TOP/tmp
 cp "$LANDPEN" "$TOP/landpen" && cp "$ATTACKS" "$TOP/attacks" || exit 2
 LANDPEN=$TOP/landpen ATTACKS=$TOP/attacks
 
@@ -63,6 +65,9 @@ table()
 	plain|stop|ok|ok|-|-
 	plain|exec $ATTACKS|ok|ok|-|-
 	plain|vfork 100|ok|ok|-|-
+	all|name own-name|ok|ok|-|-
+	all|name -|ok|ok|-|-
+	plain|swap-folder 1000 $TOP/out|reached|held|-|-
 	all|free-port|ok|ok|-|-
 	all|undumpable|ok|ok|-|-
 	END
