@@ -40,6 +40,7 @@ said() {
 	said secret.b.com:443 'no +denyHost secret\.b\.com \(not for you\) +# .*:5 '
 	said '[0:0::1]:80' 'yes +allowHost \[::1\]:80 '
 	said 127.1:8080 'yes +allowLocalPort 8080 +# .*:8 '
+	said localhost:8080 'yes +allowLocalPort 8080 +# .*:8 '
 	said localhost:81 'no +but to servers that run in the pen$'
 }
 

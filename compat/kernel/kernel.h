@@ -115,8 +115,8 @@ bool lp_notify_is_valid(int listener, uint64_t id);
 /* The call returns value, or fails with -value. */
 int lp_notify_answer(int listener, uint64_t id, int value);
 /*
- * The kernel does the call as if nobody had asked, and reads its arguments anew: only where it holds
- * by itself (Landlock) whatever another thread may have put there meanwhile.
+ * The kernel does the call as if nobody had asked, and reads its arguments anew: only where it
+ * holds by itself (Landlock) whatever another thread may have put there meanwhile.
  */
 int lp_notify_continue(int listener, uint64_t id);
 /* The call returns a new descriptor for fd. The descriptor's number, or -errno. */
@@ -129,6 +129,8 @@ int lp_notify_replace(int listener, uint64_t id, int fd, int target, bool close_
  * container refuses that (Docker 20.10's default profile does). 0 or -errno.
  */
 int lp_read_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t len);
+/* Writes where that process itself may write, and nowhere where a container refuses it. */
+int lp_write_memory(pid_t tid, uint64_t address, const void *bytes, size_t len);
 
 /*
  * Copies a NUL-terminated text of another process's memory, likewise. 0; -ENAMETOOLONG: no NUL
@@ -166,7 +168,7 @@ struct lp_abilities {
  * Never fails: what cannot be found out counts as absent.
  */
 void lp_abilities_probe(struct lp_abilities *ret_abilities);
-/* Asks for the rest of what only the gate needs. */
+/* Asks for the rest of what only a supervisor needs. */
 void lp_abilities_probe_gate(struct lp_abilities *abilities);
 
 /*

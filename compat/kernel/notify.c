@@ -163,6 +163,15 @@ int lp_read_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t len)
 	return read_some(tid, address, ret_bytes, len) == (ssize_t)len ? 0 : -EFAULT;
 }
 
+int lp_write_memory(pid_t tid, uint64_t address, const void *bytes, size_t len)
+{
+	struct iovec here = {(void *)(uintptr_t)bytes, len},
+		     there = {(void *)(uintptr_t)address, len};
+	ssize_t n = process_vm_writev(tid, &here, 1, &there, 1, 0);
+
+	return n < 0 ? -errno : n == (ssize_t)len ? 0 : -EFAULT;
+}
+
 int lp_read_text(pid_t tid, uint64_t address, char *ret_text, size_t size)
 {
 	size_t done = 0;

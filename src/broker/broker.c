@@ -10,15 +10,26 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/parts.h"
+#include "task/task.h"
 
 #define NR_FCHMODAT2     452
 #define NR_SETXATTRAT    463
 #define NR_REMOVEXATTRAT 466
 
 #define NONE (-1)
+
+/*
+ * A umask is remembered for this long (ms), in which no thread's number is given to another one,
+ * and not yet for a moment after somebody was let go on to change his.
+ */
+#define MASK_LIFE  500
+#define MASK_PAUSE 100
+
+static int act_umask(struct act *act);
 
 /* Most frequent first: the table is searched from its start. */
 static const struct form forms[] = {
@@ -65,6 +76,7 @@ static const struct form forms[] = {
 	{SYS_lremovexattr, lp_act_removexattr, NONE, 0, NONE, NONE, NONE, NONE},
 	{SYS_fremovexattr, lp_act_removexattr, 0, NONE, NONE, NONE, NONE, NONE},
 	{NR_REMOVEXATTRAT, lp_act_removexattr, 0, 1, NONE, NONE, 2, NONE},
+	{SYS_umask, act_umask, NONE, NONE, NONE, NONE, NONE, NONE, true},
 	{SYS_ioctl, lp_act_ioctl, 0, NONE, NONE, NONE, NONE, NONE},
 };
 
@@ -99,6 +111,36 @@ bool lp_act_is_valid(const struct act *act)
 	return lp_notify_is_valid(act->listener, act->call->id);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int act_umask(struct act *act)
+{
+	memset(act->broker->masks, 0, sizeof(act->broker->masks));
+	act->broker->masks_from = now_ms() + MASK_PAUSE;
+	return LET_GO_ON;
+}
+
+void lp_act_take_umask(const struct act *act)
+{
+	struct lp_broker *broker = act->broker;
+	pid_t tid = act->call->tid;
+	struct mask *kept = &broker->masks[(size_t)tid % LP_ARRAY_SIZE(broker->masks)];
+	int64_t now = now_ms();
+
+	if (kept->tid != tid || now >= kept->until) {
+		*kept = (struct mask){tid, lp_task_umask(tid), now + MASK_LIFE};
+		if (now < broker->masks_from)
+			kept->until = 0;
+	}
+	umask(kept->mask);
+}
+
 /* Whether the caller has another root, so that its paths are not ours. */
 static bool is_elsewhere(const struct act *act)
 {
@@ -110,6 +152,30 @@ static bool is_elsewhere(const struct act *act)
 	snprintf(link, sizeof(link), "/proc/%d/root", act->call->tid);
 	return stat(link, &theirs) < 0 || stat("/", &ours) < 0 || theirs.st_ino != ours.st_ino ||
 	       theirs.st_dev != ours.st_dev;
+}
+
+/* Whether the user could do it, so that it is the pen that refuses. */
+static bool user_may(const char *path)
+{
+	lp_autofree char *parent = NULL;
+
+	if (access(path, W_OK) == 0)
+		return true;
+	parent = errno == ENOENT ? lp_path_parent(path) : NULL;
+	return parent && access(parent, W_OK) == 0;
+}
+
+void lp_act_refused(const struct act *act, const char *path)
+{
+	struct lp_report *report = act->broker->report;
+	char program[LP_PROGRAM_SIZE];
+
+	if (lp_path_is_under(path, "/proc") || lp_path_is_under(path, "/sys") ||
+		lp_path_is_under(path, "/dev") ||
+		lp_report_has(report, LP_REFUSAL_WRITE, path, 0) || !user_may(path))
+		return;
+	lp_task_name(act->call->tid, program, sizeof(program));
+	lp_report_add(report, LP_REFUSAL_WRITE, path, 0, program, NULL);
 }
 
 void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_notification *call)
@@ -133,7 +199,7 @@ void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_noti
 }
 
 int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
-	struct lp_broker **ret_broker, struct lp_err *err)
+	struct lp_report *report, struct lp_broker **ret_broker, struct lp_err *err)
 {
 	LP_CLEANUP(lp_broker_freep) struct lp_broker *broker = calloc(1, sizeof(*broker));
 	int r;
@@ -142,6 +208,7 @@ int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
 		return lp_fail(err, ENOMEM, "%m");
 	broker->policy = policy;
 	broker->plan = plan;
+	broker->report = report;
 	broker->spares.dir = -1;
 	broker->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (broker->timer < 0)

@@ -14,15 +14,16 @@
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "policy/policy.h"
+#include "report/report.h"
 
 struct lp_broker;
 
 /*
  * Makes the spare directories that the plan orders, which the command's Landlock rules are put on:
- * before the command confines itself. 0 or -errno with the sentence.
+ * before the command confines itself. All three are borrowed. 0 or -errno with the sentence.
  */
 int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
-	struct lp_broker **ret_broker, struct lp_err *err);
+	struct lp_report *report, struct lp_broker **ret_broker, struct lp_err *err);
 
 /* Takes down which directories the floor's rules were put on: once the command has its rules. */
 void lp_broker_started(struct lp_broker *broker);

@@ -34,7 +34,7 @@ int lp_object_open(
 {
 	const struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC | (follow ? 0U : (unsigned)O_NOFOLLOW),
-		.resolve = RESOLVE_NO_MAGICLINKS};
+		.resolve = RESOLVE_NO_MAGICLINKS | act->resolve};
 	lp_autoclose int base = -1;
 	const char *rest;
 	int fd, r;
@@ -44,6 +44,11 @@ int lp_object_open(
 	r = lp_task_base(act->call->tid, dirfd, text, &base, &rest);
 	if (r < 0)
 		return r;
+	if (act->resolve && text[0] == '/') {
+		lp_closep(&base);
+		base = -1;
+		return -EXDEV;
+	}
 	if (!*rest)
 		return LP_TAKE_FD(base);
 	fd = (int)syscall(SYS_openat2, base, rest, &how, sizeof(how));
@@ -76,8 +81,10 @@ static int open_own(const struct act *act, int at_flags, bool follow)
 	if (st.st_nlink > 0 && lp_descriptor_text(object, path) &&
 		(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) ||
 			lp_spares_hold(&act->broker->spares, path) ||
-			!lp_is_writable(act->broker, path)))
+			!lp_is_writable(act->broker, path))) {
+		lp_act_refused(act, path);
 		return -EPERM;
+	}
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	return LP_TAKE_FD(object);

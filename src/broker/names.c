@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "broker/parts.h"
-#include "task/task.h"
 
 #define NOREPLACE 1U
 #define EXCHANGE  2U
@@ -35,13 +34,11 @@ static int find_new(const struct act *act, struct place *place, bool directory)
 	int dirfd = directory_of(act, act->form->dir), r;
 	struct stat st;
 
-	if (lp_place_is_known(act, dirfd, act->text, true))
-		return LET_GO_ON;
-	r = lp_place_find(act, dirfd, act->text, false, place);
+	r = lp_place_find(act, dirfd, act->text, 0, place);
 	if (r)
 		return r;
-	if ((place->slash && !directory) || lp_place_stat(place, &st) ||
-		lp_place_is_native(act, place, true) || !lp_place_may_change(act, place))
+	if (place->is_native || (place->slash && !directory) || lp_place_stat(place, &st) ||
+		!lp_place_may_change(act, place))
 		return LET_GO_ON;
 	/* a directory there is carved itself; anything else would put its own content there */
 	if (!directory && lp_place_holds_rules(act, place->path))
@@ -58,15 +55,16 @@ int lp_act_mkdir(struct act *act)
 
 	if (r)
 		return r;
-	mask = lp_task_umask(act->call->tid);
+	lp_act_take_umask(act);
 	if (!lp_place_holds_rules(act, place.path)) {
+		mask = umask(0);
+		umask(mask);
 		r = lp_spares_give(&broker->spares, place.dir, place.name, mode & ~mask);
 		if (r == 0)
 			lp_natives_add(&broker->natives, place.path, UINT64_MAX, true);
 		if (r != -EAGAIN)
 			return r;
 	}
-	umask(mask);
 	/* it may have the number of a directory that was known and is gone */
 	lp_natives_forget(&broker->natives);
 	return result(mkdirat(place.dir, place.name, mode));
@@ -83,7 +81,7 @@ int lp_act_mknod(struct act *act)
 	r = find_new(act, &place, false);
 	if (r)
 		return r;
-	umask(lp_task_umask(act->call->tid));
+	lp_act_take_umask(act);
 	return result(mknodat(place.dir, place.name, mode, 0));
 }
 
@@ -118,13 +116,10 @@ int lp_act_unlink(struct act *act)
 #ifdef SYS_rmdir
 	directory |= act->call->call == SYS_rmdir;
 #endif
-	if (lp_place_is_known(act, dirfd, act->text, true))
-		return LET_GO_ON;
-	r = lp_place_find(act, dirfd, act->text, false, &place);
+	r = lp_place_find(act, dirfd, act->text, 0, &place);
 	if (r)
 		return r;
-	if ((place.slash && !directory) || lp_place_is_native(act, &place, true) ||
-		!lp_place_may_change(act, &place))
+	if (place.is_native || (place.slash && !directory) || !lp_place_may_change(act, &place))
 		return LET_GO_ON;
 	if (!lp_act_is_valid(act))
 		return -EINTR;
@@ -136,6 +131,7 @@ int lp_act_unlink(struct act *act)
 static bool may_move(
 	const struct act *act, const struct place *from, const struct place *to, unsigned flags)
 {
+	const char *moved = NULL;
 	struct stat st, there;
 	bool directory;
 
@@ -148,8 +144,13 @@ static bool may_move(
 	if (flags & EXCHANGE)
 		directory |= lp_place_stat(to, &there) && S_ISDIR(there.st_mode);
 	/* the source takes what is protected below it along, or brings something in its place */
-	return !lp_place_holds_rules(act, to->path) &&
-	       !((directory || flags & EXCHANGE) && lp_place_holds_rules(act, from->path));
+	if (lp_place_holds_rules(act, to->path))
+		moved = to->path;
+	else if ((directory || flags & EXCHANGE) && lp_place_holds_rules(act, from->path))
+		moved = from->path;
+	if (moved)
+		lp_act_refused(act, moved);
+	return !moved;
 }
 
 int lp_act_rename(struct act *act)
@@ -162,17 +163,14 @@ int lp_act_rename(struct act *act)
 	bool directory;
 	struct stat st;
 
-	if (flags & ~(NOREPLACE | EXCHANGE) ||
-		(lp_place_is_known(act, from_fd, act->text, true) &&
-			lp_place_is_known(act, to_fd, act->text2, true)))
+	if (flags & ~(NOREPLACE | EXCHANGE))
 		return LET_GO_ON;
-	r = lp_place_find(act, from_fd, act->text, false, &from);
+	r = lp_place_find(act, from_fd, act->text, 0, &from);
 	if (r == 0)
-		r = lp_place_find(act, to_fd, act->text2, false, &to);
-	if (r)
-		return r;
-	/* both, each time: what is found is remembered */
-	if (lp_place_is_native(act, &from, true) & lp_place_is_native(act, &to, true))
+		r = lp_place_find(act, to_fd, act->text2, 0, &to);
+	if (r || (from.is_native && to.is_native))
+		return r ? r : LET_GO_ON;
+	if (lp_place_describe(&from) || lp_place_describe(&to))
 		return LET_GO_ON;
 	if (!may_move(act, &from, &to, flags))
 		return LET_GO_ON;
@@ -211,18 +209,17 @@ static int find_old(const struct act *act)
 int lp_act_link(struct act *act)
 {
 	const struct form *form = act->form;
-	int from_fd = directory_of(act, form->dir), to_fd = directory_of(act, form->dir2), r;
+	int to_fd = directory_of(act, form->dir2), r;
 	LP_CLOSE_PLACE struct place to = {.dir = -1};
 	lp_autoclose int object = -1;
 	char link[32];
 	struct stat st;
 
-	if (lp_place_is_known(act, from_fd, act->text, true) &&
-		lp_place_is_known(act, to_fd, act->text2, true))
-		return LET_GO_ON;
-	r = lp_place_find(act, to_fd, act->text2, false, &to);
+	r = lp_place_find(act, to_fd, act->text2, 0, &to);
 	if (r)
 		return r;
+	if (lp_place_describe(&to))
+		return LET_GO_ON;
 	if (to.slash || lp_place_stat(&to, &st) || !lp_place_may_change(act, &to) ||
 		lp_place_holds_rules(act, to.path))
 		return LET_GO_ON;
@@ -243,8 +240,6 @@ int lp_act_truncate(struct act *act)
 	char path[PATH_MAX], link[32];
 	struct stat st;
 
-	if (lp_place_is_known(act, AT_FDCWD, act->text, true))
-		return LET_GO_ON;
 	object = lp_object_open(act, AT_FDCWD, act->text, false, true);
 	if (object < 0)
 		return LET_GO_ON;

@@ -34,7 +34,11 @@ int lp_natives_add(struct natives *natives, const char *path, uint64_t access, b
 int lp_natives_fill(struct natives *natives, const struct lp_plan *plan)
 {
 	for (size_t i = 0; i < plan->floor_count; i++) {
-		int r = lp_natives_add(natives, plan->floor[i].path, plan->floor[i].access, false);
+		int r;
+
+		if (!(plan->floor[i].access & LP_FS_READ_DIR))
+			continue; /* no directory */
+		r = lp_natives_add(natives, plan->floor[i].path, plan->floor[i].access, false);
 
 		if (r == -ENOMEM)
 			return r;

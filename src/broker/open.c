@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "broker/parts.h"
-#include "task/task.h"
 
 #define TMPFILE_BIT  020000000 /* O_TMPFILE without its O_DIRECTORY */
 #define MAX_TRIES    8
@@ -38,7 +37,7 @@ static int give(const struct act *act, const struct wish *wish, int fd)
 	int r;
 
 	if (!(wish->flags & O_NONBLOCK))
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+		fcntl(fd, F_SETFL, wish->flags & (O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME));
 	r = lp_notify_give(act->listener, act->call->id, fd, wish->flags & O_CLOEXEC);
 	return r < 0 ? r : ANSWERED;
 }
@@ -163,14 +162,17 @@ static int open_object(const struct act *act, const struct wish *wish, int objec
 		return LET_GO_ON; /* directories for writing, devices, sockets, symlinks */
 	if (lp_spares_hold(&act->broker->spares, path) ||
 		!lp_policy_may(act->broker->policy, path, write ? LP_ACCESS_WRITE : LP_ACCESS_READ)
-			 .allowed)
+			 .allowed) {
+		if (write)
+			lp_act_refused(act, path);
 		return LET_GO_ON;
+	}
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	if (S_ISFIFO(st.st_mode))
 		return open_fifo(act, wish, LP_TAKE_FD(held));
 	if (wish->flags & TMPFILE_BIT)
-		umask(lp_task_umask(act->call->tid));
+		lp_act_take_umask(act);
 	lp_descriptor_link(held, link);
 	fd = open(link,
 		(wish->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | QUIET |
@@ -187,7 +189,7 @@ static int create(const struct act *act, const struct wish *wish, const struct p
 	if (place->slash || !lp_place_may_change(act, place) ||
 		lp_place_holds_rules(act, place->path))
 		return LET_GO_ON;
-	umask(lp_task_umask(act->call->tid));
+	lp_act_take_umask(act);
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	fd = openat(place->dir, place->name, wish->flags | O_EXCL | QUIET, wish->mode);
@@ -197,19 +199,26 @@ static int create(const struct act *act, const struct wish *wish, const struct p
 /* Once: what is there may change. -EAGAIN: try again. */
 static int open_once(const struct act *act, const struct wish *wish)
 {
-	bool exclusive = (wish->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	bool exclusive = (wish->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL),
+	     follow = !exclusive && !(wish->flags & O_NOFOLLOW);
 	LP_CLOSE_PLACE struct place place = {.dir = -1};
 	bool write = wants_writing(wish) || wish->flags & O_CREAT;
 	struct stat st;
-	int object, r;
+	int object = -1, r;
 
-	r = lp_place_find(
-		act, wish->dirfd, act->text, !exclusive && !(wish->flags & O_NOFOLLOW), &place);
-	if (r)
-		return r;
-	if (lp_place_is_native(act, &place, write))
-		return LET_GO_ON;
-	object = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	r = lp_place_find(act, wish->dirfd, act->text,
+		(follow ? PLACE_FOLLOW : 0) | (write ? 0 : PLACE_READ), &place);
+	if (r == LET_GO_ON && !exclusive) {
+		/* no name in a directory: "." and its like, or a descriptor of the caller's */
+		object = lp_object_open(act, wish->dirfd, act->text, false, follow);
+		return object < 0 ? LET_GO_ON : open_object(act, wish, object);
+	}
+	if (r || place.is_native)
+		return r ? r : LET_GO_ON;
+	if (!place.is_absent) {
+		object = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		place.is_absent = object < 0 && errno == ENOENT;
+	}
 	if (object >= 0) {
 		if (exclusive ||
 			(place.slash && (fstat(object, &st) < 0 || !S_ISDIR(st.st_mode)))) {
@@ -218,7 +227,7 @@ static int open_once(const struct act *act, const struct wish *wish)
 		}
 		return open_object(act, wish, object);
 	}
-	if (errno != ENOENT || !(wish->flags & O_CREAT) || wish->flags & TMPFILE_BIT)
+	if (!place.is_absent || !(wish->flags & O_CREAT) || wish->flags & TMPFILE_BIT)
 		return LET_GO_ON;
 	r = create(act, wish, &place);
 	return r == -EEXIST && !exclusive ? -EAGAIN : r;
@@ -235,18 +244,6 @@ static int open_as_wished(const struct act *act, const struct wish *wish)
 	return r;
 }
 
-/* Whether the name at the end is a symlink, which may lead elsewhere. */
-static bool leads_on(const struct act *act, const struct wish *wish)
-{
-	char link[64 + PATH_MAX];
-	struct stat st;
-
-	if (wish->flags & (O_EXCL | O_NOFOLLOW))
-		return false;
-	return lp_view(act, wish->dirfd, act->text, link) &&
-	       fstatat(AT_FDCWD, link, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
-}
-
 /* Devices are granted one by one; "/dev/null" is the most written to of all. */
 static bool is_device(const char *path)
 {
@@ -261,12 +258,8 @@ int lp_act_open(struct act *act)
 		.flags = form->flags < 0 ? O_CREAT | O_WRONLY | O_TRUNC
 					 : lp_act_number(act, form->flags),
 		.mode = (mode_t)lp_act_number(act, form->mode) & 07777};
-	bool write = wants_writing(&wish) || wish.flags & O_CREAT;
 
-	if (is_device(act->text) ||
-		(lp_place_is_known(act, wish.dirfd, act->text, write) && !leads_on(act, &wish)))
-		return LET_GO_ON;
-	return open_as_wished(act, &wish);
+	return is_device(act->text) ? LET_GO_ON : open_as_wished(act, &wish);
 }
 
 int lp_act_openat2(struct act *act)

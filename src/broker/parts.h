@@ -91,11 +91,18 @@ struct sleeper {
 struct lp_broker {
 	const struct lp_policy *policy;
 	const struct lp_plan *plan;
+	struct lp_report *report;
 	struct natives natives;
 	struct spares spares;
 	struct sleeper *sleepers;
 	size_t sleeper_count;
 	int timer;
+	struct mask { /* what umask a thread had a moment ago */
+		pid_t tid;
+		mode_t mask;
+		int64_t until; /* ms; 0: unknown */
+	} masks[64];
+	int64_t masks_from; /* ms: before, they may be changing */
 };
 
 /* One notified call. */
@@ -116,31 +123,44 @@ struct act {
 int lp_act_number(const struct act *act, int argument);
 /* Copies the path in an argument. */
 int lp_act_text(const struct act *act, int argument, char ret_text[PATH_MAX]);
+/* Tells the user that the policy does not let the command change path, if he could himself. */
+void lp_act_refused(const struct act *act, const char *path);
+/* Makes the caller's umask this process's own, for what is made next. */
+void lp_act_take_umask(const struct act *act);
 /* Whether the caller still waits, so that what was fetched was the caller's. */
 bool lp_act_is_valid(const struct act *act);
 
 /* ---- place.c: where a path leads, as the caller means it ---------------------------------------
  */
 
-/* A name in a directory. */
+/* A name in a directory. Begins as {.dir = -1}. */
 struct place {
-	int dir; /* O_PATH */
+	int dir; /* O_PATH, or -1 */
 	char name[NAME_MAX + 1];
-	bool slash; /* the caller wrote '/' behind it: it must be a directory */
-	char path[PATH_MAX + NAME_MAX + 2]; /* the name's absolute path */
+	bool slash;     /* the caller wrote '/' behind it: it must be a directory */
+	bool is_absent; /* seen when its symlinks were followed */
+	bool is_native; /* the floor decides about names in that directory */
+	char path[PATH_MAX + NAME_MAX + 2]; /* the name's absolute path; "": not asked for yet */
 	size_t parent_length;               /* of path: the directory */
-	struct stat parent;
 };
 
 #define LP_CLOSE_PLACE LP_CLEANUP(lp_place_close)
 void lp_place_close(const struct place *place);
 
+enum {
+	PLACE_FOLLOW = 1, /* also through symlinks at its end */
+	PLACE_READ = 2, /* whether the floor decides about reading there, and not about changing */
+};
+
 /*
- * Walks along text; follow: also through symlinks at its end. 0; LET_GO_ON where no act of the
- * broker's could help (".", "..", a directory that is not there, a magic link); -errno.
+ * Walks along text. 0: found, and whether it is native; only then path may be missing. LET_GO_ON
+ * where no act of the broker's could help (".", "..", a directory that is not there, a magic
+ * link); -errno.
  */
 int lp_place_find(
-	const struct act *act, int dirfd, const char *text, bool follow, struct place *ret_place);
+	const struct act *act, int dirfd, const char *text, unsigned how, struct place *place);
+/* Fills in what is missing of path. 0 or LET_GO_ON. */
+int lp_place_describe(struct place *place);
 /* What the name is now, symlinks not followed. False if it is not there. */
 bool lp_place_stat(const struct place *place, struct stat *ret_st);
 /* The absolute path of what fd is open on; false if it is none. ret_path: PATH_MAX. */
@@ -148,12 +168,6 @@ bool lp_descriptor_text(int fd, char *ret_path);
 /* "/proc/self/fd/N", by which the object behind an O_PATH descriptor is reached. */
 void lp_descriptor_link(int fd, char ret_link[32]);
 
-/* A path of this process's that means the same, to look but never to act. False: none. */
-bool lp_view(const struct act *act, int dirfd, const char *text, char ret_path[PATH_MAX + 64]);
-/* Whether the floor already decides about names in that directory, so that nobody need look. */
-bool lp_place_is_known(const struct act *act, int dirfd, const char *text, bool write);
-/* The same by the place; the directory is known from then on. */
-bool lp_place_is_native(const struct act *act, const struct place *place, bool write);
 /* Whether the policy allows to make, remove or replace the name. */
 bool lp_place_may_change(const struct act *act, const struct place *place);
 /* Whether the policy says something of its own about what is below the name. */

@@ -78,6 +78,10 @@ static int step(const struct act *act, int base, char *path, struct place *place
 	const char *parent = "";
 	int r = split(path, place, &parent);
 
+	if (r == 0 && !*parent && base >= 0) {
+		place->dir = base; /* the caller's own directory */
+		return 0;
+	}
 	place->dir = r ? -1 : open_directory(act, base, parent);
 	lp_closep(&base);
 	if (r)
@@ -86,13 +90,13 @@ static int step(const struct act *act, int base, char *path, struct place *place
 	return place->dir < 0 ? LET_GO_ON : 0;
 }
 
-static int describe(struct place *place)
+int lp_place_describe(struct place *place)
 {
 	size_t len;
 
-	if (fstat(place->dir, &place->parent) < 0)
-		return -errno;
-	if (place->parent.st_nlink == 0 || !lp_descriptor_text(place->dir, place->path))
+	if (place->path[0])
+		return 0;
+	if (!lp_descriptor_text(place->dir, place->path))
 		return LET_GO_ON;
 	/* what is there is each process's own view */
 	if (lp_path_is_under(place->path, "/proc"))
@@ -104,98 +108,88 @@ static int describe(struct place *place)
 	return 0;
 }
 
-int lp_place_find(
-	const struct act *act, int dirfd, const char *text, bool follow, struct place *ret_place)
+/* Follows what is at the name while it is a symlink; path is used up. */
+static int walk(
+	const struct act *act, int base, char path[PATH_MAX], bool follow, struct place *place)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char target[PATH_MAX];
 	const char *rest;
-	int base, r = lp_task_base(act->call->tid, dirfd, text, &base, &rest);
 
-	if (r < 0)
-		return LET_GO_ON;
-	if (text[0] == '/' && act->resolve) {
-		lp_closep(&base);
-		return LET_GO_ON;
-	}
-	snprintf(path, sizeof(path), "%s", rest);
-	ret_place->slash = false;
-	for (int links = 0; r == 0; links++) {
+	for (int links = 0; links <= MAX_LINKS; links++) {
+		int r = step(act, base, path, place);
 		ssize_t n;
 
-		r = step(act, base, path, ret_place);
 		if (r || !follow)
-			break;
-		n = readlinkat(ret_place->dir, ret_place->name, target, sizeof(target) - 1);
-		if (n <= 0)
-			break;
-		if (act->resolve & ~(uint64_t)RESOLVE_NO_MAGICLINKS) {
-			r = LET_GO_ON; /* a link that leads on may lead out of bounds */
-			break;
+			return r;
+		n = readlinkat(place->dir, place->name, target, sizeof(target) - 1);
+		if (n <= 0) {
+			place->is_absent = n < 0 && errno == ENOENT;
+			return 0;
 		}
+		if (act->resolve & ~(uint64_t)RESOLVE_NO_MAGICLINKS)
+			return LET_GO_ON; /* a link that leads on may lead out of bounds */
 		target[n] = '\0';
-		base = target[0] == '/' ? AT_FDCWD : ret_place->dir;
+		rest = target;
+		base = place->dir;
 		if (target[0] == '/') {
-			lp_place_close(ret_place);
-			ret_place->dir = -1;
+			lp_place_close(place);
+			place->dir = -1;
 			r = lp_task_base(act->call->tid, AT_FDCWD, target, &base, &rest);
-			memmove(target, rest, strlen(rest) + 1);
+			if (r < 0)
+				return LET_GO_ON;
 		}
-		if (r == 0 && links == MAX_LINKS) {
-			lp_closep(&base);
-			r = LET_GO_ON;
-		}
-		memcpy(path, target, sizeof(path));
+		memmove(path, rest, strlen(rest) + 1);
 	}
-	if (r == 0)
-		r = describe(ret_place);
-	if (r && ret_place->dir >= 0) {
-		lp_place_close(ret_place);
-		ret_place->dir = -1;
-	}
-	return r;
+	return LET_GO_ON;
+}
+
+/* Whether the floor decides about the names in the directory. */
+static int find_floor(const struct act *act, struct place *place, bool write)
+{
+	struct natives *natives = &act->broker->natives;
+	char parent[PATH_MAX + NAME_MAX + 2];
+	struct stat st;
+	int r;
+
+	if (fstat(place->dir, &st) < 0 || st.st_nlink == 0)
+		return LET_GO_ON;
+	place->is_native = lp_natives_knows(natives, &st, write);
+	if (place->is_native)
+		return 0;
+	r = lp_place_describe(place);
+	if (r)
+		return r;
+	memcpy(parent, place->path, place->parent_length);
+	parent[place->parent_length] = '\0';
+	place->is_native =
+		lp_natives_grant(natives, parent, write ? LP_FS_MAKE_REG : LP_FS_READ_FILE);
+	if (place->is_native)
+		lp_natives_know(natives, &st, write);
+	return 0;
+}
+
+int lp_place_find(
+	const struct act *act, int dirfd, const char *text, unsigned how, struct place *place)
+{
+	char path[PATH_MAX];
+	const char *rest;
+	int base, r;
+
+	place->dir = -1;
+	place->slash = place->is_absent = place->is_native = false;
+	place->path[0] = '\0';
+	if (text[0] == '/' && act->resolve)
+		return LET_GO_ON;
+	if (lp_task_base(act->call->tid, dirfd, text, &base, &rest) < 0)
+		return LET_GO_ON;
+	memcpy(path, rest, strlen(rest) + 1);
+	r = walk(act, base, path, how & PLACE_FOLLOW, place);
+	return r ? r : find_floor(act, place, !(how & PLACE_READ));
 }
 
 bool lp_place_stat(const struct place *place, struct stat *ret_st)
 {
 	return fstatat(place->dir, place->name, ret_st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-bool lp_view(const struct act *act, int dirfd, const char *text, char ret_path[PATH_MAX + 64])
-{
-	int len = 0;
-
-	if (text[0] != '/' && dirfd == AT_FDCWD)
-		len = snprintf(ret_path, 64, "/proc/%d/cwd/", act->call->tid);
-	else if (text[0] != '/')
-		len = snprintf(ret_path, 64, "/proc/%d/fd/%d/", act->call->tid, dirfd);
-	snprintf(ret_path + len, PATH_MAX, "%s", text);
-	/* a '/' at the end is for the long way */
-	return ret_path[0] && ret_path[strlen(ret_path) - 1] != '/';
-}
-
-bool lp_place_is_known(const struct act *act, int dirfd, const char *text, bool write)
-{
-	char path[PATH_MAX + 64], *slash;
-	struct stat st;
-
-	if (!lp_view(act, dirfd, text, path))
-		return false;
-	slash = strrchr(path, '/');
-	slash[slash == path] = '\0';
-	return stat(path, &st) == 0 && lp_natives_knows(&act->broker->natives, &st, write);
-}
-
-bool lp_place_is_native(const struct act *act, const struct place *place, bool write)
-{
-	struct natives *natives = &act->broker->natives;
-	char parent[PATH_MAX + NAME_MAX + 2];
-
-	memcpy(parent, place->path, place->parent_length);
-	parent[place->parent_length] = '\0';
-	if (!lp_natives_grant(natives, parent, write ? LP_FS_MAKE_REG : LP_FS_READ_FILE))
-		return false;
-	lp_natives_know(natives, &place->parent, write);
-	return true;
 }
 
 bool lp_place_may_change(const struct act *act, const struct place *place)
@@ -205,9 +199,12 @@ bool lp_place_may_change(const struct act *act, const struct place *place)
 
 	memcpy(parent, place->path, place->parent_length);
 	parent[place->parent_length] = '\0';
-	return !lp_spares_hold(&act->broker->spares, place->path) &&
-	       lp_policy_may(policy, parent, LP_ACCESS_WRITE).allowed &&
-	       lp_policy_may(policy, place->path, LP_ACCESS_WRITE).allowed;
+	if (!lp_spares_hold(&act->broker->spares, place->path) &&
+		lp_policy_may(policy, parent, LP_ACCESS_WRITE).allowed &&
+		lp_policy_may(policy, place->path, LP_ACCESS_WRITE).allowed)
+		return true;
+	lp_act_refused(act, place->path);
+	return false;
 }
 
 bool lp_place_holds_rules(const struct act *act, const char *path)

@@ -129,7 +129,14 @@ int lp_spares_take(struct spares *spares, int dir, const char *name)
 
 void lp_spares_clear(struct spares *spares)
 {
-	if (spares->pool)
+	char name[16];
+
+	for (size_t i = 0; spares->pool && i < LP_SPARE_COUNT; i++) {
+		number(i, name);
+		unlinkat(spares->dir, name, AT_REMOVEDIR);
+	}
+	/* the long way only if the command has left something in one */
+	if (spares->pool && rmdir(spares->pool) < 0)
 		lp_remove_tree(AT_FDCWD, spares->pool);
 	free(spares->pool);
 	lp_closep(&spares->dir);

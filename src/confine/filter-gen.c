@@ -287,6 +287,8 @@ static void add_edge(struct filter *filter)
 		add_known(filter, &changing_calls[i], NOTIFY);
 	add_open(filter, "open", 1);
 	add_open(filter, "openat", 2);
+	/* the broker makes files by the caller's umask, which it need not ask for each time then */
+	add(filter, "umask", NOTIFY, {0});
 	filter->rules.hottest = (uint32_t)seccomp_syscall_resolve_name_arch(filter->arch, "openat");
 }
 
@@ -329,6 +331,8 @@ static void add_gate(struct filter *filter)
 	add(filter, "connect", NOTIFY, {0});
 	add(filter, "bind", NOTIFY, {0});
 	add(filter, "listen", NOTIFY, {0});
+	/* where the source is asked for: what stands for a UDP socket has none */
+	add(filter, "recvfrom", NOTIFY, WIDE_ABOVE(4, 0));
 	for (size_t i = 0; i < LP_ARRAY_SIZE(detours); i++)
 		add(filter, "setsockopt", FAIL(EPERM), IS(1, detours[i].level),
 			IS(2, detours[i].option));

@@ -68,6 +68,23 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -1 : value;
 }
 
+static int open_comm(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void forget(struct lp_gate *gate, size_t place)
+{
+	if (!gate->callers[place].tid)
+		return;
+	close(gate->callers[place].pidfd);
+	lp_closep(&gate->callers[place].comm);
+	gate->callers[place].tid = 0;
+}
+
 static int fetch(const struct caller *caller)
 {
 	struct lp_gate *gate = caller->gate;
@@ -82,22 +99,20 @@ static int fetch(const struct caller *caller)
 		if (fd != -ESRCH)
 			return fd; /* else it has ended, and this is another one */
 	}
-	if (gate->callers[place].tid)
-		close(gate->callers[place].pidfd);
-	gate->callers[place].tid = 0;
+	forget(gate, place);
 	fd = open_pidfd(tid);
 	if (fd < 0)
 		return fd;
 	gate->callers[place].tid = tid;
 	gate->callers[place].pidfd = fd;
+	gate->callers[place].comm = open_comm(tid);
 	return lp_pidfd_getfd(fd, (int)caller->call.args[0]);
 }
 
 void lp_callers_forget(struct lp_gate *gate)
 {
 	for (size_t i = 0; i < LP_ARRAY_SIZE(gate->callers); i++)
-		if (gate->callers[i].tid)
-			close(gate->callers[i].pidfd);
+		forget(gate, i);
 }
 
 int lp_caller_socket(struct caller *caller)
@@ -153,6 +168,24 @@ bool lp_address_is_any(const struct lp_address *address)
 	static const struct lp_address any = {{0}}, any_ipv4 = {{[10] = 0xff, [11] = 0xff}};
 
 	return !memcmp(address, &any, sizeof(any)) || !memcmp(address, &any_ipv4, sizeof(any_ipv4));
+}
+
+void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_SIZE])
+{
+	const struct lp_gate *gate = caller->gate;
+	pid_t tid = caller->call.tid;
+	size_t place = (size_t)tid % LP_ARRAY_SIZE(gate->callers);
+	ssize_t n = -1;
+
+	if (gate->callers[place].tid == tid)
+		n = pread(gate->callers[place].comm, ret_program, LP_PROGRAM_SIZE - 1, 0);
+	if (n < 0) {
+		lp_autoclose int fd = open_comm(tid);
+
+		n = fd < 0 ? 0 : read(fd, ret_program, LP_PROGRAM_SIZE - 1);
+	}
+	ret_program[n > 0 ? n : 0] = '\0';
+	ret_program[strcspn(ret_program, "\n")] = '\0';
 }
 
 mode_t lp_caller_umask(const struct caller *caller)

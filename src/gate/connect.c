@@ -59,10 +59,13 @@ int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen
 	return lp_pending_later(caller, false, address, length);
 }
 
-static int refuse(struct caller *caller, enum refusal_kind kind, const char *host, unsigned port,
+static int refuse(struct caller *caller, enum lp_refusal_kind kind, const char *host, unsigned port,
 	const struct lp_host_rule *rule)
 {
-	lp_report_add(&caller->gate->report, kind, host, port, caller->call.tid,
+	char program[LP_PROGRAM_SIZE];
+
+	lp_caller_program(caller, program);
+	lp_report_add(caller->gate->report, kind, host, port, program,
 		rule ? rule->reason ? rule->reason : "host is on the deny list" : NULL);
 	return -EACCES;
 }
@@ -88,7 +91,7 @@ static int connect_to_gate(struct caller *caller, struct lp_packet *packet, bool
 			.sin6_addr = {.s6_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}}};
 		length = sizeof(address.in6);
 	}
-	packet->id = (uint32_t)caller->call.tid;
+	lp_caller_program(caller, packet->program);
 	/* each connection is accepted before the next one is made */
 	r = -lp_connect_briefly(caller->gate, caller->fd, &address.any, length);
 	if (r == 0 || r == -EINPROGRESS) {
@@ -127,23 +130,23 @@ static bool may_connect(const struct lp_gate *gate, const char *host, unsigned p
 {
 	struct lp_host_decision decision = lp_policy_may_connect(gate->policy, host, port);
 
-	return decision.allowed && (port != DNS_PORT || decision.rule->port == DNS_PORT);
+	return decision.allowed &&
+	       (port != DNS_PORT || decision.local || decision.rule->port == DNS_PORT);
 }
 
 static int connect_loopback(struct caller *caller, const struct lp_address *address, unsigned port)
 {
 	struct lp_gate *gate = caller->gate;
+	const struct lp_address meant = lp_local_address(address);
 	struct lp_packet packet = {.kind = LP_PACKET_EXPLICIT, .port = port};
 	char host[LP_HOST_SIZE];
 
 	if (port == gate->place.port)
 		return connect_to_gate(caller, &packet, false);
-	lp_address_print(address, host);
-	if (lp_local_serves_port(&gate->local, address, port) ||
-		lp_policy_port_rule(gate->policy, port) || may_connect(gate, "localhost", port) ||
-		may_connect(gate, host, port)) {
+	lp_address_print(&meant, host);
+	if (lp_local_serves_port(&gate->local, &meant, port) || may_connect(gate, host, port)) {
 		/* "any" would be where the socket is bound to: not what was decided on */
-		lp_local_mean(caller, address);
+		lp_local_mean(caller, &meant);
 		return lp_connect_as(caller, &caller->address.any, caller->length);
 	}
 	if (port == DNS_PORT) /* systemd-resolved and its like: ours answers for them */
@@ -151,7 +154,8 @@ static int connect_loopback(struct caller *caller, const struct lp_address *addr
 	/* as it would be without us: nothing was kept from it */
 	if (lp_local_is_free(&gate->local, port))
 		return -ECONNREFUSED;
-	return refuse(caller, REFUSAL_LOCAL, host, port, NULL);
+	return refuse(caller, LP_REFUSAL_LOCAL, host, port,
+		lp_policy_may_connect(gate->policy, host, port).rule);
 }
 
 static bool allows_some_name(const struct lp_policy *policy)
@@ -175,19 +179,19 @@ static int connect_address(struct caller *caller, const struct lp_address *addre
 		return connect_to_name(caller, packet.host, port);
 	decision = lp_policy_may_connect(gate->policy, packet.host, port);
 	if (!decision.allowed && decision.rule)
-		return refuse(caller, REFUSAL_HOST, packet.host, port, decision.rule);
+		return refuse(caller, LP_REFUSAL_HOST, packet.host, port, decision.rule);
 	name = lp_names_from_file(&gate->names, gate->policy, address, port);
 	if (name && may_connect(gate, name, port))
 		return connect_to_name(caller, name, port);
 	if (port == DNS_PORT)
 		return connect_to_resolver(caller);
 	if (name)
-		return refuse(caller, REFUSAL_HOST, name, port,
+		return refuse(caller, LP_REFUSAL_HOST, name, port,
 			lp_policy_may_connect(gate->policy, name, port).rule);
 	/* what the program says first may name a host: the proxy will see */
 	if (allows_some_name(gate->policy))
 		return connect_to_gate(caller, &packet, false);
-	return refuse(caller, REFUSAL_HOST, packet.host, port, NULL);
+	return refuse(caller, LP_REFUSAL_HOST, packet.host, port, NULL);
 }
 
 static int connect_stand_in(struct caller *caller, unsigned port)
@@ -204,7 +208,7 @@ static int connect_stand_in(struct caller *caller, unsigned port)
 	decision = lp_policy_may_connect(gate->policy, host, port);
 	if (decision.allowed)
 		return connect_to_name(caller, host, port);
-	return refuse(caller, REFUSAL_HOST, host, port, decision.rule);
+	return refuse(caller, LP_REFUSAL_HOST, host, port, decision.rule);
 }
 
 int lp_connect_ip(struct caller *caller)

@@ -185,7 +185,7 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 		.proxy.socket = -1,
 		.resolver.socket = -1,
 		.is_privileged = lp_has_capabilities(),
-		.report = {.fd = order->report, .live = order->live}};
+		.report = order->report};
 	r = open_gate(gate);
 	if (r < 0)
 		return lp_fail(err, -r, "starting the gate: %m");
@@ -218,7 +218,6 @@ void lp_gate_freep(struct lp_gate **at)
 	lp_local_clear(&gate->local);
 	lp_copies_clear(&gate->copies);
 	lp_callers_forget(gate);
-	lp_report_clear(&gate->report);
 	lp_closep(&gate->epoll);
 	lp_closep(&gate->timer);
 	lp_closep(&gate->proxy.socket);
@@ -245,7 +244,8 @@ void lp_gate_hear_names(struct lp_gate *gate)
 		if (packet.kind == LP_PACKET_NAME)
 			lp_names_add(&gate->names, &packet.addresses[0], packet.host);
 		else if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, 0, 0, NULL);
+			lp_report_add(gate->report, LP_REFUSAL_HOST, packet.host, 0, packet.program,
+				NULL);
 	}
 }
 
@@ -262,8 +262,10 @@ static void hear_proxy(struct lp_gate *gate)
 		if (r <= 0)
 			return;
 		if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(&gate->report, REFUSAL_HOST, packet.host, packet.port,
-				(pid_t)packet.id,
+			lp_report_add(gate->report,
+				lp_host_is_loopback(packet.host) ? LP_REFUSAL_LOCAL
+								 : LP_REFUSAL_HOST,
+				packet.host, packet.port, packet.program,
 				strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason : NULL);
 	}
 }
@@ -277,8 +279,7 @@ static void hear_proxy(struct lp_gate *gate)
 static int give_resolver(struct caller *caller)
 {
 	struct lp_gate *gate = caller->gate;
-	const struct lp_packet packet = {
-		.kind = LP_PACKET_QUERIES, .id = (uint32_t)caller->call.tid};
+	struct lp_packet packet = {.kind = LP_PACKET_QUERIES};
 	int type = (int)caller->call.args[1], protocol = (int)caller->call.args[2], pair[2], r;
 
 	if (protocol && protocol != IPPROTO_UDP)
@@ -289,6 +290,7 @@ static int give_resolver(struct caller *caller)
 	if (type & SOCK_NONBLOCK)
 		fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	lp_caller_program(caller, packet.program);
 	r = lp_gate_send(gate, SOURCE_RESOLVER, &packet, pair[1]);
 	if (r == 0) {
 		if (gate->plan->filter & LP_FILTER_SOCKETS)
@@ -342,6 +344,18 @@ static int decide(struct caller *caller)
 	}
 }
 
+/* Nothing is decided about it, so it may go on. */
+static void receive(struct caller *caller)
+{
+	int listener = caller->gate->listener, r = lp_datagram_receive(caller);
+
+	lp_closep(&caller->fd);
+	if (r == LP_GO_ON)
+		lp_notify_continue(listener, caller->call.id);
+	else
+		lp_notify_answer(listener, caller->call.id, r);
+}
+
 /* What the gate does for the command must not succeed by root's privileges: those are not its. */
 static int lay_down_privileges(const struct lp_gate *gate)
 {
@@ -359,6 +373,11 @@ void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
 	int r = lay_down_privileges(gate);
 
+	if (r == 0 && caller.call.call == SYS_recvfrom) {
+		receive(&caller);
+		take_up_privileges(gate);
+		return;
+	}
 	if (r == 0)
 		r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
 	take_up_privileges(gate);
@@ -407,9 +426,4 @@ void lp_gate_serve(struct lp_gate *gate)
 
 	for (int i = 0; i < count; i++)
 		serve_one(gate, &events[i]);
-}
-
-int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str)
-{
-	return lp_report_print(&gate->report, str);
 }

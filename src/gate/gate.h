@@ -1,11 +1,12 @@
 /*
  * gate: decides where the command's sockets may go. It answers the system calls that the seccomp
- * filter notifies (LP_FILTER_GATE): connect, bind, listen, and socket for UDP. Names and bytes are
- * the business of two processes that it starts: the resolver and the proxy.
+ * filter notifies (LP_FILTER_GATE): connect, bind, listen, socket for UDP, and recvfrom. Names and
+ * bytes are the business of two processes that it starts: the resolver and the proxy.
  *
- * No call is ever let go on: the address is copied once, decided, and the gate acts on a copy of
- * the caller's descriptor. What another thread changes meanwhile changes nothing. Landlock refuses
- * the command to connect and bind TCP by itself, where it can.
+ * No call is let go on but recvfrom, about which nothing is decided: the address is copied once,
+ * decided, and the gate acts on a copy of the caller's descriptor. What another thread changes
+ * meanwhile changes nothing. Landlock refuses the command to connect and bind TCP by itself, where
+ * it can.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "policy/policy.h"
+#include "report/report.h"
 
 /* The TCP port on 127.0.0.1 that stands for the proxy; the plan writes it into the environment. */
 struct lp_gate_place {
@@ -27,8 +29,7 @@ struct lp_gate_order {
 	const struct lp_policy *policy;
 	const struct lp_plan *plan;
 	struct lp_gate_place place; /* the gate takes the socket */
-	int report;                 /* where each refusal goes as a line of JSON, or -1 */
-	bool live;                  /* tell each refusal on stderr when it happens */
+	struct lp_report *report;   /* borrowed */
 };
 
 struct lp_gate;
@@ -50,9 +51,6 @@ void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call);
 int lp_gate_events(const struct lp_gate *gate);
 /* Does what there is to do without waiting. */
 void lp_gate_serve(struct lp_gate *gate);
-
-/* The refusals so far, each once, and what would allow it: lines for stderr. 0 or -ENOMEM. */
-int lp_gate_tell(const struct lp_gate *gate, struct lp_str *str);
 
 /* Ends resolver and proxy and frees. NULL is allowed. */
 void lp_gate_freep(struct lp_gate **gate);

@@ -145,7 +145,7 @@ static int remember(struct local *local, struct served served)
 }
 
 /* Where a connection to "any address" goes. */
-static struct lp_address loopback_of(const struct lp_address *address)
+struct lp_address lp_local_address(const struct lp_address *address)
 {
 	static const struct lp_address ipv4 = {{[10] = 0xff, 0xff, 127, 0, 0, 1}},
 				       ipv6 = {{[15] = 1}};
@@ -157,19 +157,16 @@ static struct lp_address loopback_of(const struct lp_address *address)
 
 void lp_local_mean(struct caller *caller, const struct lp_address *address)
 {
-	const struct lp_address meant = loopback_of(address);
-
 	if (caller->domain == AF_INET)
-		memcpy(&caller->address.in.sin_addr, meant.bytes + 12, 4);
+		memcpy(&caller->address.in.sin_addr, address->bytes + 12, 4);
 	else
-		memcpy(&caller->address.in6.sin6_addr, meant.bytes, sizeof(meant.bytes));
+		memcpy(&caller->address.in6.sin6_addr, address->bytes, sizeof(address->bytes));
 }
 
 bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port)
 {
 	/* the address too: somebody else may serve the same port on another loopback address */
-	const struct lp_address meant = loopback_of(address);
-	const struct audience audience = find_audience(local, &meant, port);
+	const struct audience audience = find_audience(local, address, port);
 
 	/* with SO_REUSEPORT another server can share it, and the kernel chooses between them */
 	return audience.own && !audience.others;
@@ -227,10 +224,11 @@ static unsigned first_free_port(void)
 static int refuse_server(
 	const struct caller *caller, const struct lp_address *address, unsigned port)
 {
-	char host[LP_HOST_SIZE];
+	char host[LP_HOST_SIZE], program[LP_PROGRAM_SIZE];
 
 	lp_address_print(address, host);
-	lp_report_add(&caller->gate->report, REFUSAL_SERVE, host, port, caller->call.tid, NULL);
+	lp_caller_program(caller, program);
+	lp_report_add(caller->gate->report, LP_REFUSAL_SERVE, host, port, program, NULL);
 	return -EACCES;
 }
 
@@ -385,10 +383,8 @@ static int bind_unix(struct caller *caller)
 {
 	size_t named = offsetof(struct sockaddr_un, sun_path);
 
-	if (caller->address.any.sa_family != AF_UNIX) {
-		/* what stands for a UDP socket: it has no address that could be chosen */
-		return caller->type == SOCK_SEQPACKET ? 0 : -EINVAL;
-	}
+	if (caller->address.any.sa_family != AF_UNIX)
+		return caller->type == SOCK_SEQPACKET ? lp_datagram_bind(caller) : -EINVAL;
 	if (caller->length > sizeof(caller->address.un))
 		return -EINVAL;
 	/* the kernel's table of sockets is text: a name must not write lines of its own there */

@@ -1,6 +1,7 @@
 /* The parts of the gate among themselves; not for other layers. */
 #pragma once
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,37 +26,6 @@ int lp_queue_send(struct queue *queue, const struct lp_packet *packet, int fd);
 /* Sends what can be sent now. */
 void lp_queue_flush(struct queue *queue);
 void lp_queue_clear(struct queue *queue);
-
-/* ---- report.c: what was refused ------------------------------------------------------------- */
-
-enum refusal_kind {
-	REFUSAL_HOST = 0, /* host:port; port 0: a look-up */
-	REFUSAL_LOCAL,    /* a port on this machine */
-	REFUSAL_SOCKET,   /* a unix socket */
-	REFUSAL_SERVE,    /* binding or listening */
-};
-
-struct refusal {
-	enum refusal_kind kind;
-	char *target; /* escaped where it is printed */
-	unsigned port;
-	char program[16];
-	char *reason; /* NULL: not on the allow list */
-	struct refusal *next;
-};
-
-struct report {
-	struct refusal *first, **last;
-	size_t count, more; /* more: how many different ones were not kept */
-	int fd;
-	bool live;
-};
-
-/* tid: whose program name is told, 0 for none. reason may be NULL. */
-void lp_report_add(struct report *report, enum refusal_kind kind, const char *target, unsigned port,
-	pid_t tid, const char *reason);
-int lp_report_print(const struct report *report, struct lp_str *str);
-void lp_report_clear(struct report *report);
 
 /* ---- names.c: addresses that stand for names ------------------------------------------------ */
 
@@ -114,6 +84,8 @@ bool lp_address_is_any(const struct lp_address *address);
  * it is one that SA_RESTART applies to.
  */
 int lp_caller_signalled(const struct caller *caller, bool restarts);
+/* The name of the caller's program, which the caller can choose; "" if it is gone. */
+void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_SIZE]);
 /* The umask of the caller. */
 mode_t lp_caller_umask(const struct caller *caller);
 /*
@@ -204,7 +176,9 @@ struct local {
 
 int lp_local_bind(struct caller *caller);
 int lp_local_listen(struct caller *caller);
-/* Puts the loopback address that "any address" means in place of it; address is the caller's. */
+/* The address; of "any address" the loopback address that connecting to it means. */
+struct lp_address lp_local_address(const struct lp_address *address);
+/* Puts this loopback address into the caller's own. */
 void lp_local_mean(struct caller *caller, const struct lp_address *address);
 /* Whether a process of the pen listens on this loopback address and port. */
 bool lp_local_serves_port(struct local *local, const struct lp_address *address, unsigned port);
@@ -214,6 +188,18 @@ bool lp_local_is_free(const struct local *local, unsigned port);
 bool lp_local_serves_file(struct local *local, int file);
 bool lp_local_serves_name(struct local *local, const char *name, size_t length);
 void lp_local_clear(struct local *local);
+
+/* ---- datagram.c: what stands for UDP sockets -------------------------------------------------
+ */
+
+/* There is no address to choose; 0. musl's resolver finds whom the answers will be from. */
+int lp_datagram_bind(const struct caller *caller);
+/*
+ * A recvfrom(2) that asks for the source: a nameserver, of an answer that is there. The length, the
+ * error of the call, or LP_GO_ON: it is nothing of ours, or the caller waits.
+ */
+int lp_datagram_receive(struct caller *caller);
+#define LP_GO_ON INT_MIN
 
 /* ---- connect.c, unix.c ----------------------------------------------------------------------- */
 
@@ -269,14 +255,14 @@ struct lp_gate {
 	struct names names;
 	struct local local;
 	struct copies copies;
-	struct report report;
-	timer_t watchdog; /* over calls that might block */
+	struct lp_report *report; /* the supervisor's */
+	timer_t watchdog;         /* over calls that might block */
 	bool has_watchdog;
 	bool is_privileged; /* has capabilities, which the command has not */
 	struct {
 		pid_t tid;
-		int pidfd;
-	} callers[4]; /* who called last: a pidfd never leads to another thread */
+		int pidfd, comm; /* comm: its name's file, or -1 */
+	} callers[4];            /* who called last: neither ever leads to another thread */
 };
 
 /* Takes what the resolver has told about names. */

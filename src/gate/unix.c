@@ -21,10 +21,13 @@ static const char *const asked_in_passing[] = {
 
 static int refuse(struct caller *caller, const char *target)
 {
+	char program[LP_PROGRAM_SIZE];
+
 	for (size_t i = 0; i < LP_ARRAY_SIZE(asked_in_passing); i++)
 		if (!strncmp(target, asked_in_passing[i], strlen(asked_in_passing[i])))
 			return -ENOENT;
-	lp_report_add(&caller->gate->report, REFUSAL_SOCKET, target, 0, caller->call.tid, NULL);
+	lp_caller_program(caller, program);
+	lp_report_add(caller->gate->report, LP_REFUSAL_SOCKET, target, 0, program, NULL);
 	return -EACCES;
 }
 

@@ -34,7 +34,8 @@ bool lp_carve_is_special(const char *path)
 
 bool lp_carve_is_open(const char *path)
 {
-	return is_device(path) || lp_path_is_under(path, "/proc");
+	/* /dev itself holds /dev/shm, which is as good as any other folder */
+	return (is_device(path) && strcmp(path, "/dev") != 0) || lp_path_is_under(path, "/proc");
 }
 
 char *lp_pattern_head(const char *pattern)
@@ -158,7 +159,10 @@ static bool holds_match(const struct lp_carve_side *side, const char *dir)
 	return false;
 }
 
-/* Whether looking at the children helps: below its head, a pattern may match at any depth. */
+/*
+ * Whether the children can be granted what the folder cannot: below its head a pattern may match at
+ * any depth, and only programs are looked for there.
+ */
 static bool is_worth_listing(const struct lp_carve_side *side, const char *dir)
 {
 	if (holds_name(side, dir))
@@ -188,16 +192,9 @@ static int leave_out(struct lp_carving *carving, const struct lp_carve_side *sid
 {
 	carving->reads |= side->access == LP_ACCESS_READ;
 	return lp_strv_addf(&carving->plan->notices,
-		"%s: more names than are looked at at the start; what is there works, but slower",
+		"%s: here and maybe elsewhere there are more names than are looked at at the "
+		"start; what was not works, but slower, and programs in hidden folders do not",
 		dir);
-}
-
-/* A file's other names are the same file to Landlock, and may be protected ones. */
-static bool has_other_names(int dir, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink > 1;
 }
 
 static unsigned char type_of(int dir, const struct dirent *entry)
@@ -214,37 +211,67 @@ static unsigned char type_of(int dir, const struct dirent *entry)
 static int carve(struct lp_carving *carving, struct lp_carve_side *side, const char *path,
 	unsigned char type, const struct lp_rule *rule);
 
-static int carve_child(struct lp_carving *carving, struct lp_carve_side *side, const char *dir,
-	int fd, const struct dirent *entry, const struct lp_rule *rule)
-{
-	unsigned char type = type_of(fd, entry);
-	lp_autofree char *path = NULL;
+/* A folder that is being listed. */
+struct folder {
+	const char *path;
+	int fd;
+	const struct lp_rule *rule;
+	bool for_programs; /* of single files, only what can be executed is granted */
+};
 
-	if (type == DT_LNK || (type == DT_REG && side->access == LP_ACCESS_WRITE &&
-				      has_other_names(fd, entry->d_name)))
-		return 0;
-	path = lp_path_join(dir, entry->d_name);
-	return path ? carve(carving, side, path, type, rule) : -ENOMEM;
+static bool is_program(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mode & 0111;
 }
 
-static int carve_children(struct lp_carving *carving, struct lp_carve_side *side, const char *dir,
-	const struct lp_rule *rule)
+/*
+ * Whether a file is worth a rule of its own: for reading, as nobody can execute a file on the
+ * command's behalf. Opening it for writing is notified anyway, and a rule on it would open its
+ * other names as well, and not the file that an editor puts in its place.
+ */
+static bool is_worth_rule(
+	const struct lp_carve_side *side, const struct folder *folder, const char *name)
 {
-	int fd = lp_open_no_symlinks(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK), r = 0;
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	return side->access == LP_ACCESS_READ &&
+	       (!folder->for_programs || is_program(folder->fd, name));
+}
+
+static int carve_child(struct lp_carving *carving, struct lp_carve_side *side,
+	const struct folder *folder, const struct dirent *entry)
+{
+	unsigned char type = type_of(folder->fd, entry);
+	lp_autofree char *path = NULL;
+
+	if (type == DT_LNK || (type == DT_REG && !is_worth_rule(side, folder, entry->d_name)))
+		return 0;
+	path = lp_path_join(folder->path, entry->d_name);
+	return path ? carve(carving, side, path, type, folder->rule) : -ENOMEM;
+}
+
+static int carve_children(
+	struct lp_carving *carving, struct lp_carve_side *side, struct folder *folder)
+{
+	unsigned *total = folder->for_programs ? &carving->program_entries : &carving->entries;
 	const struct dirent *entry;
 	unsigned entries = 0;
+	DIR *stream;
+	int r = 0;
 
-	if (!stream && fd >= 0)
-		close(fd);
+	folder->fd =
+		lp_open_no_symlinks(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	stream = folder->fd < 0 ? NULL : fdopendir(folder->fd);
+	if (!stream && folder->fd >= 0)
+		close(folder->fd);
 	while (stream && r >= 0 && (entry = readdir(stream))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		if (++entries > MAX_ENTRIES_OF_ONE || ++carving->entries > MAX_ENTRIES) {
-			r = leave_out(carving, side, dir);
+		if (++entries > MAX_ENTRIES_OF_ONE || ++*total > MAX_ENTRIES) {
+			r = leave_out(carving, side, folder->path);
 			break;
 		}
-		r = carve_child(carving, side, dir, fd, entry, rule);
+		r = carve_child(carving, side, folder, entry);
 	}
 	if (stream)
 		closedir(stream);
@@ -255,6 +282,7 @@ static int carve_children(struct lp_carving *carving, struct lp_carve_side *side
 static int carve(struct lp_carving *carving, struct lp_carve_side *side, const char *path,
 	unsigned char type, const struct lp_rule *rule)
 {
+	struct folder folder = {.path = path, .rule = rule};
 	bool matches = holds_match(side, path);
 	int r;
 
@@ -264,17 +292,21 @@ static int carve(struct lp_carving *carving, struct lp_carve_side *side, const c
 		r = grant(carving, side, path, type, rule);
 		return r < 0 ? r : 1;
 	}
-	if (lp_strv_has(&side->carved, path))
-		return 0;
+	carving->edge = true;
 	if (side->access == LP_ACCESS_READ) {
 		/* names that are to come here are opened by the broker, and those left out below */
 		carving->lists = true;
 		carving->reads |=
 			matches || lp_policy_may(carving->policy, path, LP_ACCESS_WRITE).allowed;
 	}
+	if (!is_worth_listing(side, path)) {
+		folder.for_programs = true;
+		return side->access == LP_ACCESS_READ ? carve_children(carving, side, &folder) : 0;
+	}
+	if (lp_strv_has(&side->carved, path))
+		return 0;
 	r = lp_strv_add(&side->carved, path);
-	return r == 0 && is_worth_listing(side, path) ? carve_children(carving, side, path, rule)
-						      : r;
+	return r == 0 ? carve_children(carving, side, &folder) : r;
 }
 
 int lp_carving_grant(struct lp_carving *carving, const char *path, const struct lp_rule *rule)

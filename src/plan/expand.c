@@ -77,12 +77,14 @@ int lp_plan_add_matches(const struct lp_policy *policy, struct lp_carving *carvi
 	for (size_t i = 0; r == 0 && i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
 		struct lp_strv paths LP_CLEANUP(lp_strv_clear) = {0};
+		struct stat st;
 
 		if (!rule->is_pattern || rule->kind < LP_RULE_ALLOW_READ)
 			continue;
 		r = lp_pattern_expand(rule->path, &paths);
 		for (size_t j = 0; r == 0 && j < paths.count; j++)
-			r = lp_carving_grant(carving, paths.items[j], rule);
+			if (lstat(paths.items[j], &st) == 0 && !S_ISLNK(st.st_mode))
+				r = lp_carving_grant(carving, paths.items[j], rule);
 	}
 	return r;
 }

@@ -49,8 +49,9 @@ static int compare_start(const char *start, size_t len, const char *path)
 	return order ? order : -(path[len] != '\0');
 }
 
-/* The rights of the rule at the first len bytes of path, of the first count rules. */
-static uint64_t rights_at(const struct lp_floor *floor, size_t count, const char *path, size_t len)
+/* The rule at the first len bytes of path, of the first count rules; or NULL. */
+static const struct lp_floor *find_at(
+	const struct lp_floor *floor, size_t count, const char *path, size_t len)
 {
 	size_t low = 0, high = count;
 
@@ -59,29 +60,36 @@ static uint64_t rights_at(const struct lp_floor *floor, size_t count, const char
 		int order = compare_start(path, len, floor[middle].path);
 
 		if (order == 0)
-			return floor[middle].access;
+			return &floor[middle];
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return 0;
+	return NULL;
 }
 
-/* What the first count rules, which are sorted, give at path. */
-static uint64_t rights_above(const struct lp_floor *floor, size_t count, const char *path)
+/* Those of the wanted rights that the first count rules, which are sorted, give at path. */
+static uint64_t rights_above(
+	const struct lp_floor *floor, size_t count, const char *path, uint64_t wanted)
 {
-	uint64_t rights = rights_at(floor, count, "/", 1);
+	uint64_t rights = 0;
 
-	for (size_t len = 1; path[0] && path[1] && path[len - 1]; len++)
-		if (len > 1 && (path[len] == '/' || path[len] == '\0'))
-			rights |= rights_at(floor, count, path, len);
+	for (size_t len = strlen(path); len > 0; len--) {
+		const struct lp_floor *rule;
+
+		if (len > 1 && path[len] != '/' && path[len] != '\0')
+			continue;
+		rule = find_at(floor, count, path, len);
+		if (rule)
+			rights |= rule->access & wanted;
+	}
 	return rights;
 }
 
 bool lp_plan_grants(const struct lp_plan *plan, const char *path, uint64_t right)
 {
-	return !(right & ~rights_above(plan->floor, plan->floor_count, path));
+	return rights_above(plan->floor, plan->floor_count, path, right) == right;
 }
 
 /* Sorts the rules, joins those of one path, and drops what others above it say already. */
@@ -96,7 +104,8 @@ static void tidy(struct lp_plan *plan)
 		if (kept && !strcmp(floor[kept - 1].path, floor[i].path)) {
 			floor[kept - 1].access |= floor[i].access;
 			free(floor[i].path);
-		} else if (!(floor[i].access & ~rights_above(floor, kept, floor[i].path))) {
+		} else if (rights_above(floor, kept, floor[i].path, floor[i].access) ==
+			   floor[i].access) {
 			free(floor[i].path);
 		} else {
 			floor[kept++] = floor[i];
@@ -152,6 +161,28 @@ static int add_own(const struct lp_plan_input *input, struct lp_plan *plan)
 	return r;
 }
 
+/* New terminals are granted whole or not at all: /dev/pts holds the user's other ones too. */
+static int add_terminals(const struct lp_policy *policy, struct lp_plan *plan)
+{
+	int r;
+
+	if (!policy->ptys)
+		return 0;
+	if (!lp_strv_has(&policy->accepted, LP_GAP_TERMINALS) &&
+		!lp_strv_has(&policy->accepted, "all"))
+		return lp_strv_add(&plan->notices,
+			"new terminals (script, tmux) are not available natively: --backend bwrap, "
+			"or "
+			"--accept-gap " LP_GAP_TERMINALS " which also opens your other terminals");
+	r = lp_gap_add(plan, policy, LP_GAP_TERMINALS,
+		"your other terminals below /dev/pts can be opened");
+	if (r == 0)
+		r = lp_floor_add(plan, "/dev/pts", LP_DEVICE_RIGHTS | LP_FS_READ_DIR, NULL);
+	if (r == 0)
+		r = lp_floor_add(plan, "/dev/ptmx", LP_DEVICE_RIGHTS, NULL);
+	return r;
+}
+
 static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 {
 	struct lp_carving carving LP_CLEANUP(lp_carving_clear) = {0};
@@ -162,11 +193,15 @@ static int add_grants(const struct lp_plan_input *input, struct lp_plan *plan)
 	if (r == 0)
 		r = add_own(input, plan);
 	if (r == 0)
+		r = add_terminals(input->policy, plan);
+	if (r == 0)
 		r = lp_carving_finish(&carving);
+	if (carving.edge)
+		plan->filter |= LP_FILTER_EDGE;
 	if (carving.reads)
-		plan->filter |= LP_FILTER_EDGE | LP_FILTER_READS;
+		plan->filter |= LP_FILTER_READS;
 	else if (carving.lists)
-		plan->filter |= LP_FILTER_EDGE | LP_FILTER_LISTS;
+		plan->filter |= LP_FILTER_LISTS;
 	tidy(plan);
 	return r;
 }
@@ -266,28 +301,6 @@ static int add_kernel_gaps(const struct lp_plan_input *input, struct lp_plan *pl
 	return r;
 }
 
-/* New terminals are granted whole or not at all: /dev/pts holds the user's other ones too. */
-static int add_terminals(const struct lp_policy *policy, struct lp_plan *plan)
-{
-	int r;
-
-	if (!policy->ptys)
-		return 0;
-	if (!lp_strv_has(&policy->accepted, LP_GAP_TERMINALS) &&
-		!lp_strv_has(&policy->accepted, "all"))
-		return lp_strv_add(&plan->notices,
-			"new terminals (script, tmux) are not available natively: --backend bwrap, "
-			"or "
-			"--accept-gap " LP_GAP_TERMINALS " which also opens your other terminals");
-	r = lp_gap_add(plan, policy, LP_GAP_TERMINALS,
-		"your other terminals below /dev/pts can be opened");
-	if (r == 0)
-		r = lp_floor_add(plan, "/dev/pts", LP_DEVICE_RIGHTS | LP_FS_READ_DIR, NULL);
-	if (r == 0)
-		r = lp_floor_add(plan, "/dev/ptmx", LP_DEVICE_RIGHTS, NULL);
-	return r;
-}
-
 /*
  * chmod, chown, utimes and xattrs pass Landlock. Where nothing needs them (no writable tree) the
  * filter refuses them; elsewhere that would break git, tar and npm, so that the supervisor decides,
@@ -334,8 +347,6 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 	r = add_kernel_gaps(input, plan);
 	if (r == 0)
 		r = add_grants(input, plan);
-	if (r == 0)
-		r = add_terminals(policy, plan);
 	if (r == 0)
 		r = add_carving_gaps(input, plan);
 	if (r == 0)

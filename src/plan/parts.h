@@ -58,7 +58,9 @@ struct lp_carving {
 	const struct lp_policy *policy;
 	struct lp_plan *plan;
 	struct lp_carve_side read, write;
-	unsigned entries;  /* looked at */
+	unsigned entries, program_entries; /* looked at */
+	bool told;                         /* that there were too many */
+	bool edge;                         /* something allowed was not granted */
 	bool lists, reads; /* opens of folders, and of files, have to be asked for */
 };
 

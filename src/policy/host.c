@@ -254,6 +254,15 @@ bool lp_host_is_local(const char *host)
 	return len == sizeof(name) - 1 || host[len - sizeof(name)] == '.';
 }
 
+bool lp_host_is_loopback(const char *host)
+{
+	struct lp_address address;
+
+	if (lp_host_is_address(host, &address))
+		return lp_address_is_loopback(&address);
+	return lp_host_is_local(host);
+}
+
 void lp_address_print(const struct lp_address *address, char ret_host[LP_HOST_SIZE])
 {
 	if (lp_address_is_ipv4(address))

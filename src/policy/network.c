@@ -160,15 +160,38 @@ static const struct lp_host_rule *find_host(
 	return NULL;
 }
 
+/* Programs look localhost up themselves: a rule for it is one for the addresses that it has. */
+static const struct lp_host_rule *find_place(
+	const struct lp_policy *policy, bool allow, const char *host, unsigned port)
+{
+	const struct lp_host_rule *rule = find_host(policy, allow, host, port);
+	struct lp_address address;
+
+	if (!rule && lp_host_is_address(host, &address) && lp_address_is_loopback(&address))
+		rule = find_host(policy, allow, "localhost", port);
+	return rule;
+}
+
+static const struct lp_port_rule *find_local_port(const struct lp_policy *policy, unsigned port)
+{
+	for (size_t i = 0; i < policy->local_port_count; i++)
+		if (policy->local_ports[i].port == port)
+			return &policy->local_ports[i];
+	return NULL;
+}
+
 struct lp_host_decision lp_policy_may_connect(
 	const struct lp_policy *policy, const char *host, unsigned port)
 {
-	const struct lp_host_rule *rule = find_host(policy, false, host, port);
+	const struct lp_host_rule *rule = find_place(policy, false, host, port);
+	const struct lp_port_rule *local = NULL;
 
 	if (rule)
-		return (struct lp_host_decision){false, rule};
-	rule = find_host(policy, true, host, port);
-	return (struct lp_host_decision){rule != NULL, rule};
+		return (struct lp_host_decision){.rule = rule};
+	rule = find_place(policy, true, host, port);
+	if (lp_host_is_loopback(host))
+		local = find_local_port(policy, port);
+	return (struct lp_host_decision){rule || local, rule, local};
 }
 
 struct lp_host_decision lp_policy_may_resolve(const struct lp_policy *policy, const char *host)
@@ -181,7 +204,7 @@ struct lp_host_decision lp_policy_may_resolve(const struct lp_policy *policy, co
 		if (!rule->allow || !names_host(rule, host))
 			continue;
 		if (!rule->port || !find_host(policy, false, host, rule->port))
-			return (struct lp_host_decision){true, rule};
+			return (struct lp_host_decision){true, rule, NULL};
 	}
 	/* where every allowed port is denied too, the first of those denies is the reason */
 	for (size_t i = 0; !denied && i < policy->host_count; i++) {
@@ -190,7 +213,7 @@ struct lp_host_decision lp_policy_may_resolve(const struct lp_policy *policy, co
 		if (rule->allow && names_host(rule, host))
 			denied = find_host(policy, false, host, rule->port);
 	}
-	return (struct lp_host_decision){false, denied};
+	return (struct lp_host_decision){.rule = denied};
 }
 
 /* ---- addresses that names lead to -------------------------------------------------------------
@@ -246,17 +269,22 @@ static bool embedded_ipv4(const struct lp_address *address, struct lp_address *r
 	return false;
 }
 
+static bool is_address(const char *host, const struct lp_address *address)
+{
+	struct lp_address literal;
+
+	return lp_host_is_address(host, &literal) && !memcmp(&literal, address, sizeof(literal));
+}
+
 /* Whether a rule of this kind names the address itself. */
 static bool is_listed(
 	const struct lp_policy *policy, bool allow, unsigned port, const struct lp_address *address)
 {
 	for (size_t i = 0; i < policy->host_count; i++) {
 		const struct lp_host_rule *rule = &policy->hosts[i];
-		struct lp_address literal;
 
 		if (rule->allow == allow && (!rule->port || rule->port == port) &&
-			lp_host_is_address(rule->host, &literal) &&
-			!memcmp(&literal, address, sizeof(literal)))
+			is_address(rule->host, address))
 			return true;
 	}
 	return false;
@@ -297,7 +325,9 @@ const char *lp_policy_refuses_address(const struct lp_policy *policy, const char
 	if (is_listed(policy, false, port, address) ||
 		(has_inner && is_listed(policy, false, port, &inner)))
 		return "a deny-listed address";
-	if (is_listed(policy, true, port, address))
+	/* what is no name was decided on as it is */
+	if (is_listed(policy, true, port, address) ||
+		(lp_address_is_loopback(address) && is_address(host, address)))
 		return NULL;
 	if (is_denied_range(policy, address) || (has_inner && is_denied_range(policy, &inner)))
 		return "a listed address";
@@ -398,13 +428,5 @@ const struct lp_socket_rule *lp_policy_socket_rule(const struct lp_policy *polic
 	for (size_t i = 0; i < policy->socket_count; i++)
 		if (names_socket(&policy->sockets[i], path))
 			return &policy->sockets[i];
-	return NULL;
-}
-
-const struct lp_port_rule *lp_policy_port_rule(const struct lp_policy *policy, unsigned port)
-{
-	for (size_t i = 0; i < policy->local_port_count; i++)
-		if (policy->local_ports[i].port == port)
-			return &policy->local_ports[i];
 	return NULL;
 }

@@ -240,6 +240,9 @@ int lp_host_pattern(const char *text, char ret_pattern[LP_HOST_SIZE], unsigned *
 /* Whether a canonical host is "localhost" or below it. */
 bool lp_host_is_local(const char *host);
 
+/* Whether it is that, or a loopback address. */
+bool lp_host_is_loopback(const char *host);
+
 /* Whether a canonical host is an address literal, and which. ret_address may be NULL. */
 bool lp_host_is_address(const char *host, struct lp_address *ret_address);
 /* The canonical spelling of an address. */
@@ -252,13 +255,18 @@ int lp_range_parse(const char *text, size_t len, struct lp_range *ret_range);
 /* A range of one family never covers an address of the other. */
 bool lp_range_covers(const struct lp_range *range, const struct lp_address *address);
 
-/* rule: what decided; NULL means that no rule names the host, and that it is denied for that. */
+/* rule, local: what decided (both may); without any no rule names the host: it is denied. */
 struct lp_host_decision {
 	bool allowed;
 	const struct lp_host_rule *rule;
+	const struct lp_port_rule *local;
 };
 
-/* Whether a connection to host (canonical) and port may be made. Denies first; then the allows. */
+/*
+ * Whether a connection to host (canonical) and port may be made. Denies first; then the allows. Of
+ * a loopback address rules for localhost speak as well, and then those for local ports. Servers of
+ * the pen's own are known to the gate alone.
+ */
 struct lp_host_decision lp_policy_may_connect(
 	const struct lp_policy *policy, const char *host, unsigned port);
 
@@ -281,6 +289,3 @@ const struct lp_upstream *lp_policy_upstream(
 /* The rule that lets the pen connect to a unix socket by its resolved path, or NULL. */
 const struct lp_socket_rule *lp_policy_socket_rule(
 	const struct lp_policy *policy, const char *path);
-
-/* The rule that lets the pen connect to a loopback port of others, or NULL. */
-const struct lp_port_rule *lp_policy_port_rule(const struct lp_policy *policy, unsigned port);

@@ -10,13 +10,14 @@
 #include "proxy/parts.h"
 
 #define FORBIDDEN "403 Forbidden"
+#define SHOWN_MAX 63 /* of what is no host */
 
-void lp_report(
-	struct lp_proxy *proxy, uint32_t id, const char *host, unsigned port, const char *reason)
+void lp_report(struct lp_proxy *proxy, const struct lp_hand *hand, const char *reason)
 {
-	struct lp_packet packet = {.kind = LP_PACKET_DENIED, .id = id, .port = port};
+	struct lp_packet packet = {.kind = LP_PACKET_DENIED, .port = hand->port};
 
-	snprintf(packet.host, sizeof(packet.host), "%s", host);
+	memcpy(packet.host, hand->host, sizeof(packet.host));
+	memcpy(packet.program, hand->program, sizeof(packet.program));
 	snprintf(packet.reason, sizeof(packet.reason), "%s", reason);
 	/* the gate may be behind: a line in a report is not worth waiting for */
 	lp_packet_send(proxy->gate, &packet, -1);
@@ -87,7 +88,7 @@ void lp_answer_denied(struct lp_proxy *proxy, struct lp_conn *conn, const struct
 	lp_autofree char *body = NULL;
 	int n;
 
-	lp_report(proxy, conn->id, hand->host, hand->port,
+	lp_report(proxy, hand,
 		!rule     ? LP_REASON_UNLISTED
 		: *reason ? reason
 			  : "host is on the deny list");
@@ -95,6 +96,11 @@ void lp_answer_denied(struct lp_proxy *proxy, struct lp_conn *conn, const struct
 		n = asprintf(&body,
 			BLOCKED "landpen: %s:%u is denied by network.deniedDomains%s%s\n",
 			hand->host, hand->port, *reason ? ": " : "", reason);
+	else if (lp_host_is_loopback(hand->host))
+		n = asprintf(&body,
+			BLOCKED "landpen: %s:%u is on this machine: servers of the pen are reached "
+				"without a proxy, others by network.allowLocalPorts: [%u]\n",
+			hand->host, hand->port, hand->port);
 	else
 		n = asprintf(&body,
 			BLOCKED "landpen: %s:%u is not on the allow list; "
@@ -107,25 +113,28 @@ void lp_answer_denied(struct lp_proxy *proxy, struct lp_conn *conn, const struct
 
 void lp_answer_no_host(struct lp_proxy *proxy, struct lp_conn *conn, struct lp_span text)
 {
-	char host[64];
-	size_t len = text.len < sizeof(host) ? text.len : sizeof(host) - 1;
+	char *host = conn->hand->host;
+	size_t len = text.len < SHOWN_MAX ? text.len : SHOWN_MAX;
 
 	for (size_t i = 0; i < len; i++)
 		host[i] = text.bytes[i] > ' ' && text.bytes[i] < 0x7f ? (char)text.bytes[i] : '?';
 	host[len] = '\0';
-	lp_report(proxy, conn->id, host, conn->hand->port, "not a host name");
+	lp_report(proxy, conn->hand, "not a host name");
 	refuse(proxy, conn, "blocked-by-allowlist",
 		BLOCKED "landpen: this is neither a host name nor an address\n");
 }
 
-void lp_answer_refused(struct lp_proxy *proxy, struct lp_conn *conn, const char *what)
+void lp_answer_refused(struct lp_proxy *proxy, struct lp_conn *conn,
+	const struct lp_address *address, const char *what)
 {
 	const struct lp_hand *hand = conn->hand;
-	char reason[96], body[LP_HOST_SIZE + 128];
+	char where[LP_HOST_SIZE], reason[128], body[LP_HOST_SIZE + 128];
 
-	snprintf(reason, sizeof(reason), "resolved to %s", what);
-	snprintf(body, sizeof(body), "Connection to %s blocked: %s", hand->host, reason);
-	lp_report(proxy, conn->id, hand->host, hand->port, reason);
+	lp_address_print(address, where);
+	snprintf(reason, sizeof(reason), LP_REASON_RESOLVED "%.45s, %s", where, what);
+	snprintf(body, sizeof(body), "Connection to %s blocked: " LP_REASON_RESOLVED "%s",
+		hand->host, what);
+	lp_report(proxy, hand, reason);
 	refuse(proxy, conn, "blocked-by-sandbox-runtime", body);
 }
 

@@ -231,8 +231,6 @@ void lp_conn_timeout(struct lp_proxy *proxy, struct lp_conn *conn)
 	case LP_STATE_UPSTREAM:
 		lp_dial_timeout(proxy, conn);
 		break;
-	case LP_STATE_RELAY:
-		break;
 	default:
 		lp_conn_end(proxy, conn, false);
 	}

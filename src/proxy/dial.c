@@ -55,12 +55,14 @@ static int read_own(struct lp_proxy *proxy)
 	return 0;
 }
 
-/* Keeps the addresses that may be dialled. NULL, or why there are none left. */
-static const char *guard(struct lp_proxy *proxy, struct lp_hand *hand)
+/* Keeps the addresses that may be dialled. NULL, or why there are none left, and the first. */
+static const char *guard(
+	struct lp_proxy *proxy, struct lp_hand *hand, struct lp_address *ret_refused)
 {
 	const char *what = NULL;
 	size_t kept = 0;
 
+	*ret_refused = hand->addresses[0];
 	for (size_t i = 0; i < hand->count; i++) {
 		const char *refused = lp_policy_refuses_address(proxy->policy, hand->host,
 			hand->port, &hand->addresses[i], proxy->own, proxy->own_count);
@@ -215,6 +217,7 @@ static const char *dialled_host(const struct lp_hand *hand)
 static void resolved(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_hand *hand = conn->hand;
+	struct lp_address refused;
 	const char *what;
 
 	hand->next = 0;
@@ -223,9 +226,9 @@ static void resolved(struct lp_proxy *proxy, struct lp_conn *conn)
 			lp_answer_unreachable(proxy, conn, ENETUNREACH);
 			return;
 		}
-		what = guard(proxy, hand);
+		what = guard(proxy, hand, &refused);
 		if (what) {
-			lp_answer_refused(proxy, conn, what);
+			lp_answer_refused(proxy, conn, &refused, what);
 			return;
 		}
 	}

@@ -89,7 +89,9 @@ struct lp_pipe {
 /* Bytes on their way from one side to the other. A pipe is held only while some are in it. */
 struct lp_flow {
 	struct lp_pipe *pipe;
-	struct lp_buffer early; /* what the handshake left over goes first */
+	/* what goes before the pipe: what the handshake left over, or came when there was no pipe
+	 */
+	struct lp_buffer early;
 	uint32_t pending;
 	uint32_t moved; /* up to a point: whether the stream is a large one */
 };
@@ -102,7 +104,6 @@ struct lp_conn {
 	int64_t deadline;     /* ms; 0: none */
 	struct lp_side side[2];
 	struct lp_flow flow[2]; /* flow[i] comes from side[i] */
-	uint32_t id;            /* the process that the agent acted in, for the report */
 	uint8_t state;
 	bool is_ready;
 };
@@ -139,6 +140,7 @@ struct lp_hand {
 	bool is_trusted; /* the gate itself decided about this address */
 	char host[LP_HOST_SIZE];
 	unsigned port;
+	char program[LP_PROGRAM_SIZE]; /* whose connection it is, for the report */
 
 	const struct lp_upstream *upstream; /* that the host is reached through, or NULL */
 	uint32_t lookup;                    /* 0: none is under way */
@@ -164,7 +166,7 @@ struct lp_proxy {
 	struct lp_conn *ready, **ready_end, *timed, *dead;
 	size_t count, limit;
 	struct lp_pipe *pipes;
-	size_t pipe_count, large_count;
+	size_t pipe_count, idle_pipe_count, large_count, pipe_limit;
 	struct lp_hand *lookups[LP_LOOKUP_BUCKETS];
 	uint32_t last_lookup;
 	struct lp_address own[LP_OWN_MAX];
@@ -210,13 +212,13 @@ void lp_answer_denied(
 	struct lp_proxy *proxy, struct lp_conn *conn, const struct lp_host_rule *rule);
 /* The host in the request is no host; text is hostile. */
 void lp_answer_no_host(struct lp_proxy *proxy, struct lp_conn *conn, struct lp_span text);
-/* The name leads to addresses of this class only. */
-void lp_answer_refused(struct lp_proxy *proxy, struct lp_conn *conn, const char *what);
+/* The name leads only where it must not: to this address, of this class. */
+void lp_answer_refused(struct lp_proxy *proxy, struct lp_conn *conn,
+	const struct lp_address *address, const char *what);
 /* error: a positive errno; ENOENT: the name is not known. */
 void lp_answer_unreachable(struct lp_proxy *proxy, struct lp_conn *conn, int error);
 void lp_answer_socks(struct lp_proxy *proxy, struct lp_conn *conn, uint8_t reply);
-void lp_report(
-	struct lp_proxy *proxy, uint32_t id, const char *host, unsigned port, const char *reason);
+void lp_report(struct lp_proxy *proxy, const struct lp_hand *hand, const char *reason);
 
 /* ---- dial.c ------------------------------------------------------------------------------------
  */

@@ -25,13 +25,16 @@
 #include "kernel/kernel.h"
 #include "proxy/parts.h"
 
-#define CONNECTIONS_MAX 16384
-#define FIRST_BYTE_MS   10000
-#define SNIFF_MS        3000
-#define TICK_MS         250
-#define PACKETS_MAX     64 /* of the gate before connections have their turn */
-#define EVENTS_MAX      256
-#define FAILED          70 /* sysexits: an internal error */
+#define CONNECTIONS_MAX        16384
+#define PIPES_SHARE            100 /* one in so many descriptors, or more, is for pipes */
+#define PIPES_MIN              32
+#define DESCRIPTORS_OF_ITS_OWN 32
+#define FIRST_BYTE_MS          10000
+#define SNIFF_MS               3000
+#define TICK_MS                250
+#define PACKETS_MAX            64 /* of the gate before connections have their turn */
+#define EVENTS_MAX             256
+#define FAILED                 70 /* sysexits: an internal error */
 
 enum { GATE = 3, RESOLVER, NEXT };
 
@@ -73,18 +76,29 @@ static void ignore_terminal(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* How many connections there are descriptors for: two sockets and a pipe each way. */
-static size_t raise_limit(void)
+/*
+ * How many connections there are descriptors for: two sockets each. Pipes, which are needed only
+ * while bytes are under way, have what is left; without one, bytes are copied.
+ */
+static void raise_limit(struct lp_proxy *proxy)
 {
 	struct rlimit limit;
-	size_t room;
+	size_t room = 0, pipes;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 64;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	room = limit.rlim_cur < 1024 ? 64 : (size_t)((limit.rlim_cur - 128) / 4);
-	return room < CONNECTIONS_MAX ? room : CONNECTIONS_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+		if (limit.rlim_cur > DESCRIPTORS_OF_ITS_OWN)
+			room = (size_t)((limit.rlim_cur - DESCRIPTORS_OF_ITS_OWN) / 2);
+	}
+	pipes = room / PIPES_SHARE;
+	if (pipes < PIPES_MIN)
+		pipes = room / 4 < PIPES_MIN ? room / 4 : PIPES_MIN;
+	proxy->limit = room - pipes;
+	if (proxy->limit > CONNECTIONS_MAX)
+		proxy->limit = CONNECTIONS_MAX;
+	proxy->pipe_limit = room - proxy->limit;
 }
 
 static int watch(const struct lp_proxy *proxy, int fd, uint32_t events, uint64_t about)
@@ -104,7 +118,7 @@ static int set_up(struct lp_proxy *proxy, int gate, int resolver)
 		return r;
 	proxy->gate = GATE;
 	proxy->resolver = RESOLVER;
-	proxy->limit = raise_limit();
+	raise_limit(proxy);
 	ignore_terminal();
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
@@ -123,33 +137,26 @@ static int set_up(struct lp_proxy *proxy, int gate, int resolver)
 /* ---- the gate ---------------------------------------------------------------------------------
  */
 
-static void reset(int fd)
-{
-	const struct linger linger = {.l_onoff = 1};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	close(fd);
-}
-
 /* Takes fd. */
 static void welcome(struct lp_proxy *proxy, const struct lp_packet *packet, int fd)
 {
 	struct lp_conn *conn;
 
-	if (proxy->count >= proxy->limit) {
-		lp_report(proxy, packet->id, packet->host, packet->port, "too many connections");
-		reset(fd);
-		return;
-	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	conn = lp_conn_new(proxy, fd);
 	if (!conn)
 		return;
-	conn->id = packet->id;
+	memcpy(conn->hand->program, packet->program, sizeof(packet->program));
 	conn->hand->port = packet->port;
 	memcpy(conn->hand->host, packet->host, sizeof(packet->host));
+	conn->state = LP_STATE_CLOSING;
+	if (proxy->count > proxy->limit) {
+		lp_report(proxy, conn->hand,
+			"too many connections: a higher limit of open files allows more");
+		lp_conn_end(proxy, conn, true);
+		return;
+	}
 	if (lp_conn_register(proxy, conn, LP_CLIENT) < 0) {
-		conn->state = LP_STATE_CLOSING;
 		lp_conn_end(proxy, conn, true);
 		return;
 	}

@@ -2,8 +2,9 @@
  * The relay: bytes from one socket to the other, by splice(2), unseen.
  *
  * Runs in the proxy. A pipe is taken from a small pool only while bytes are in it, so idle
- * connections cost nothing but their struct. A peer that does not read holds one pipe's worth of
- * bytes and blocks nobody else. Ends go through one way at a time; a reset resets both.
+ * connections cost nothing but their struct and two sockets; when all pipes are in use, bytes are
+ * copied. A peer that does not read holds one pipe's worth of bytes and blocks nobody else. Ends go
+ * through one way at a time; a reset resets both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +19,13 @@
 #define LARGE_MAX    16 /* what a user may lock in pipes is shared with other programs */
 #define LARGE_STREAM (1U << 20)
 #define ROUNDS_MAX   8 /* before others have their turn */
-#define RETRY_MS     250
+#define COPY_SIZE    16384U
 
 static void pipe_free(struct lp_proxy *proxy, struct lp_pipe *at)
 {
 	if (at->size >= PIPE_LARGE)
 		proxy->large_count--;
+	proxy->pipe_count--;
 	close(at->read);
 	close(at->write);
 	free(at);
@@ -36,14 +38,17 @@ static struct lp_pipe *pipe_take(struct lp_proxy *proxy)
 
 	if (at) {
 		proxy->pipes = at->next;
-		proxy->pipe_count--;
+		proxy->idle_pipe_count--;
 		return at;
 	}
+	if (proxy->pipe_count >= proxy->pipe_limit)
+		return NULL;
 	at = malloc(sizeof(*at));
 	if (!at || pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
 		free(at);
 		return NULL;
 	}
+	proxy->pipe_count++;
 	*at = (struct lp_pipe){.read = fds[0], .write = fds[1], .size = LP_CHUNK};
 	return at;
 }
@@ -51,13 +56,13 @@ static struct lp_pipe *pipe_take(struct lp_proxy *proxy)
 /* The pipe is empty. */
 static void pipe_give(struct lp_proxy *proxy, struct lp_pipe *at)
 {
-	if (proxy->pipe_count >= POOL_MAX) {
+	if (proxy->idle_pipe_count >= POOL_MAX) {
 		pipe_free(proxy, at);
 		return;
 	}
 	at->next = proxy->pipes;
 	proxy->pipes = at;
-	proxy->pipe_count++;
+	proxy->idle_pipe_count++;
 }
 
 static void pipe_enlarge(struct lp_proxy *proxy, struct lp_pipe *at)
@@ -81,6 +86,16 @@ void lp_relay_release(struct lp_proxy *proxy, struct lp_conn *conn)
 	}
 }
 
+/* Without a pipe, as it was found. 1: some came; 0: none now; -errno. */
+static int pull_copied(struct lp_side *from, struct lp_flow *flow)
+{
+	ssize_t n = lp_side_fill(from, &flow->early, COPY_SIZE);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	return n < 0 ? (int)n : n > 0;
+}
+
 /* Brings bytes into the pipe. 1: some came; 0: none now; -errno. */
 static int pull(struct lp_proxy *proxy, struct lp_side *from, struct lp_flow *flow)
 {
@@ -91,7 +106,7 @@ static int pull(struct lp_proxy *proxy, struct lp_side *from, struct lp_flow *fl
 	if (!flow->pipe) {
 		flow->pipe = pipe_take(proxy);
 		if (!flow->pipe)
-			return -EMFILE;
+			return pull_copied(from, flow);
 	}
 	if (flow->moved > LARGE_STREAM)
 		pipe_enlarge(proxy, flow->pipe);
@@ -169,10 +184,7 @@ void lp_relay_step(struct lp_proxy *proxy, struct lp_conn *conn)
 	for (int i = 0; i < 2; i++) {
 		int r = conn->side[i].failed ? -ECONNRESET : move(proxy, conn, i);
 
-		if (r == -EMFILE) {
-			/* no pipe now: another connection gives one back */
-			lp_conn_set_deadline(proxy, conn, RETRY_MS);
-		} else if (r < 0) {
+		if (r < 0) {
 			lp_conn_end(proxy, conn, true);
 			return;
 		} else if (r > 0) {

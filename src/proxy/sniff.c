@@ -15,7 +15,7 @@
 
 static void refuse(struct lp_proxy *proxy, struct lp_conn *conn, const char *reason)
 {
-	lp_report(proxy, conn->id, conn->hand->host, conn->hand->port, reason);
+	lp_report(proxy, conn->hand, reason);
 	lp_conn_end(proxy, conn, true);
 }
 
@@ -47,7 +47,7 @@ static void found(struct lp_proxy *proxy, struct lp_conn *conn, const char *name
 	struct lp_host_decision decision;
 
 	if (!*name) {
-		refuse(proxy, conn, "an address, and no name in the first bytes");
+		refuse(proxy, conn, "an address, and no name in the first bytes: connect by name");
 		return;
 	}
 	memcpy(hand->host, name, strlen(name) + 1);
@@ -81,12 +81,12 @@ void lp_sniff_step(struct lp_proxy *proxy, struct lp_conn *conn)
 	if (r == LP_PARSE_OK)
 		found(proxy, conn, name);
 	else if (r == LP_PARSE_BAD || (size_t)n == sizeof(proxy->scratch))
-		refuse(proxy, conn, "an address, and no name in the first bytes");
+		refuse(proxy, conn, "an address, and no name in the first bytes: connect by name");
 	else
 		client->readable = false; /* more bytes are another event */
 }
 
 void lp_sniff_timeout(struct lp_proxy *proxy, struct lp_conn *conn)
 {
-	refuse(proxy, conn, "an address, and no name within 3 s");
+	refuse(proxy, conn, "an address, and no name within 3 s: connect by name");
 }

@@ -128,7 +128,7 @@ static void answer_question(
 		return;
 	}
 	if (!lp_policy_may_resolve(resolver->policy, host).allowed) {
-		lp_names_report(resolver, host);
+		lp_names_report(resolver, host, client->program);
 		answer_code(resolver, client, query, LP_DNS_NXDOMAIN);
 		return;
 	}

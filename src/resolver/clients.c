@@ -6,6 +6,7 @@
  * one that does not read loses its answers or, on a stream, its connection.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -258,7 +259,7 @@ static void client_ready(struct lp_resolver *resolver, struct lp_watch *watch, u
 
 /* ---- what the rest calls --------------------------------------------------------------------- */
 
-void lp_client_add(struct lp_resolver *resolver, int socket, bool is_stream)
+void lp_client_add(struct lp_resolver *resolver, int socket, const char *program, bool is_stream)
 {
 	struct lp_client *client = calloc(1, sizeof(*client));
 
@@ -268,6 +269,7 @@ void lp_client_add(struct lp_resolver *resolver, int socket, bool is_stream)
 	}
 	client->watch = (struct lp_watch){.fd = socket, .ready = client_ready};
 	client->is_stream = is_stream;
+	snprintf(client->program, sizeof(client->program), "%s", program);
 	link_newest(resolver, client);
 	if (++resolver->client_count > resolver->client_max)
 		close_oldest(resolver);

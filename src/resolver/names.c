@@ -56,7 +56,8 @@ int lp_names_intern(
 	copy = strdup(host);
 	if (!copy)
 		return -ENOMEM;
-	names->items[names->count] = (struct lp_name){copy, names->buckets[bucket], {0}};
+	names->items[names->count] =
+		(struct lp_name){.host = copy, .chain = names->buckets[bucket]};
 	*ret_index = names->count++;
 	names->buckets[bucket] = (uint32_t)names->count;
 	return 0;
@@ -99,6 +100,8 @@ static bool send_rest(struct lp_resolver *resolver, struct lp_names *names, uint
 				(uint8_t)address}};
 		else
 			memcpy(packet.reason, "look-up", sizeof("look-up"));
+		if (name->program)
+			memcpy(packet.program, name->program, strlen(name->program) + 1);
 		r = lp_packet_send(resolver->gate.fd, &packet, -1);
 		if (r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM)
 			return false;
@@ -122,11 +125,15 @@ void lp_names_tell(struct lp_resolver *resolver)
 		resolver->is_over = true;
 }
 
-void lp_names_report(struct lp_resolver *resolver, const char *host)
+void lp_names_report(struct lp_resolver *resolver, const char *host, const char *program)
 {
+	size_t before = resolver->reports.count;
 	size_t index;
 
 	/* a full table only makes the report shorter */
-	if (lp_names_intern(resolver, &resolver->reports, host, &index) == 0)
-		lp_names_tell(resolver);
+	if (lp_names_intern(resolver, &resolver->reports, host, &index) < 0)
+		return;
+	if (index == before)
+		resolver->reports.items[index].program = strdup(program);
+	lp_names_tell(resolver);
 }

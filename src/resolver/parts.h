@@ -61,6 +61,7 @@ struct lp_client {
 	struct lp_client *older, *newer; /* by last use */
 	struct lp_client *next_woken;
 	bool is_stream, is_ended, is_closed, is_woken;
+	char program[LP_PROGRAM_SIZE];
 	unsigned waiting; /* requests that hold this client */
 	uint8_t *in, *out;
 	size_t in_len, out_len;
@@ -103,6 +104,7 @@ struct lp_child {
 struct lp_names {
 	struct lp_name {
 		char *host;
+		char *program;  /* of a report: who asked, or NULL */
 		uint32_t chain; /* index + 1 of the next with the same hash */
 		struct lp_requests requests;
 	} * items;
@@ -154,12 +156,12 @@ const char *lp_names_of_address(const struct lp_names *names, uint32_t address);
 
 /* Tells the gate what it has not been told; what does not fit waits until it reads. */
 void lp_names_tell(struct lp_resolver *resolver);
-void lp_names_report(struct lp_resolver *resolver, const char *host);
+void lp_names_report(struct lp_resolver *resolver, const char *host, const char *program);
 
 /* ---- clients.c ------------------------------------------------------------------------------- */
 
 /* Takes the socket. */
-void lp_client_add(struct lp_resolver *resolver, int socket, bool is_stream);
+void lp_client_add(struct lp_resolver *resolver, int socket, const char *program, bool is_stream);
 /* Sends an answer, or drops it. */
 void lp_client_send(
 	struct lp_resolver *resolver, struct lp_client *client, const uint8_t *buf, size_t len);

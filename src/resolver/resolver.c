@@ -166,7 +166,8 @@ static int confine(struct lp_err *err)
 static void gate_packet(struct lp_resolver *resolver, const struct lp_packet *packet, int *fd)
 {
 	if (*fd >= 0 && (packet->kind == LP_PACKET_QUERIES || packet->kind == LP_PACKET_STREAM))
-		lp_client_add(resolver, LP_TAKE_FD(*fd), packet->kind == LP_PACKET_STREAM);
+		lp_client_add(resolver, LP_TAKE_FD(*fd), packet->program,
+			packet->kind == LP_PACKET_STREAM);
 }
 
 static void gate_ready(struct lp_resolver *resolver, struct lp_watch *watch, uint32_t events)

@@ -32,6 +32,7 @@ struct supervisor {
 	struct run *run;
 	struct lp_gate *gate;     /* NULL: no names are to be held */
 	struct lp_broker *broker; /* NULL: the mounts hold the files, or nothing may change */
+	struct lp_report *report;
 	struct watch watch;
 	struct rlimit files; /* the caller's */
 	int events, signals;
@@ -109,7 +110,8 @@ static int start_servers(
 			r = watch(supervisor, lp_gate_events(supervisor->gate), SOURCE_GATE);
 	}
 	if (r == 0 && order->plan->filter & LP_FILTER_EDGE) {
-		r = lp_broker_start(order->policy, order->plan, &supervisor->broker, err);
+		r = lp_broker_start(
+			order->policy, order->plan, order->report, &supervisor->broker, err);
 		if (r == 0)
 			r = watch(supervisor, lp_broker_timer(supervisor->broker), SOURCE_BROKER);
 	}
@@ -119,15 +121,15 @@ static int start_servers(
 static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 {
 	struct run *run = supervisor->run;
-	struct lp_gate_order order = {.policy = run->order->policy,
-		.plan = run->plan,
-		.place = run->order->place,
-		.report = run->order->report,
-		.live = run->order->verbose};
+	struct lp_gate_order order = {
+		.policy = run->order->policy, .plan = run->plan, .place = run->order->place};
+	int report_fd = run->order->report;
 	sigset_t chld;
 
-	if (keep_descriptors(run, &order.place.tcp, &order.report) < 0)
+	if (keep_descriptors(run, &order.place.tcp, &report_fd) < 0)
 		return lp_fail(err, errno, "descriptors: %m");
+	supervisor->report = lp_report_new(order.policy, report_fd, run->order->verbose);
+	order.report = supervisor->report;
 	prctl(PR_SET_NAME, "landpen-gate", 0, 0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	/* the names in /proc/PID/fd are the user's to see, and so the command's */
@@ -136,7 +138,7 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 	sigaddset(&chld, SIGCHLD);
 	supervisor->signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	supervisor->events = epoll_create1(EPOLL_CLOEXEC);
-	if (supervisor->signals < 0 || supervisor->events < 0 ||
+	if (!supervisor->report || supervisor->signals < 0 || supervisor->events < 0 ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supervisor->handover) < 0)
 		return lp_fail(err, errno, "the supervisor: %m");
 	raise_open_files(supervisor);
@@ -224,8 +226,8 @@ static void report(const struct supervisor *supervisor)
 	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (supervisor->gate && !supervisor->run->order->quiet &&
-		!supervisor->run->order->verbose && lp_gate_tell(supervisor->gate, &text) == 0)
+	if (!supervisor->run->order->quiet && !supervisor->run->order->verbose &&
+		lp_report_print(supervisor->report, &text) == 0)
 		for (char *line = text.text, *end; line && *line; line = end + 1) {
 			end = line + strcspn(line, "\n");
 			dprintf(STDERR_FILENO, "landpen: %.*s\n", (int)(end - line), line);
@@ -362,5 +364,6 @@ int lp_supervisor_run(struct run *run)
 	}
 	lp_gate_freep(&supervisor.gate);
 	lp_broker_freep(&supervisor.broker);
+	lp_report_freep(&supervisor.report);
 	return 0;
 }

@@ -28,9 +28,22 @@ mode_t lp_task_umask(pid_t tid)
 	return line ? (mode_t)strtol(line + 6, NULL, 8) & 0777 : 0777;
 }
 
+void lp_task_name(pid_t tid, char *ret_name, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	lp_autoclose int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, ret_name, size - 1);
+	ret_name[n > 0 ? n : 0] = '\0';
+	ret_name[strcspn(ret_name, "\n")] = '\0';
+}
+
 static int open_link(const char *link)
 {
-	int fd = open(link, O_PATH | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, link, O_PATH | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }

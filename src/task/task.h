@@ -20,3 +20,6 @@ int lp_task_open_descriptor(pid_t tid, int fd);
  * dirfd as in openat(2). ret_base is O_PATH; AT_FDCWD for a rest that is absolute. 0 or -errno.
  */
 int lp_task_base(pid_t tid, int dirfd, const char *path, int *ret_base, const char **ret_rest);
+
+/* The name of the thread's program, which it can choose; "" if it is gone. */
+void lp_task_name(pid_t tid, char *ret_name, size_t size);

@@ -63,7 +63,7 @@ static const struct option options[] = {
 		"single-file mode: FILE is the only file that may be written"},
 	{OPT_ENV, 0, "env", "NAME[=VALUE]", WITH_POLICY, "pass, or set, a variable"},
 	{OPT_NETWORK, 0, "network", "none|names|open", WITH_POLICY,
-		"default names where a rule allows a host or servers on loopback, else none"},
+		"default names where a rule allows a host, servers or local ports, else none"},
 	{OPT_ALLOW_HOST, 0, "allow-host", "PATTERN[:PORT]", WITH_POLICY,
 		"a host may be connected to: a name, *.name for all below it, an address"},
 	{OPT_DENY_HOST, 0, "deny-host", "PATTERN[:PORT]", WITH_POLICY,

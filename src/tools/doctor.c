@@ -124,12 +124,13 @@ static void examine(struct lp_abilities *abilities, struct check checks[CHECKS])
 		checks[2].works ? abilities->bwrap_path : abilities->bwrap_why);
 	checks[3] = (struct check){.name = "gate", .works = in_child(try_gate, 0)};
 	snprintf(checks[3].detail, sizeof(checks[3].detail), "%s",
-		!checks[3].works ? "host names cannot be held natively: no seccomp notifications, "
-				   "a listener above, or kernel.yama.ptrace_scope above 1"
+		!checks[3].works ? "host names and protected names cannot be held natively: no "
+				   "seccomp notifications, a listener above, or "
+				   "kernel.yama.ptrace_scope above 1"
 		: abilities->pidfd_getfd
-			? "host names can be held"
-			: "host names can be held; pidfd_getfd is refused here, so "
-			  "sockets are made by the gate");
+			? "host names and protected names can be held"
+			: "host names and protected names can be held; pidfd_getfd is refused "
+			  "here, so sockets are made by the gate");
 	checks[4] = (struct check){.name = "outside", .works = !lp_confine_is_inside()};
 	snprintf(checks[4].detail, sizeof(checks[4].detail), "%s",
 		checks[4].works ? "not inside a pen"
@@ -137,6 +138,7 @@ static void examine(struct lp_abilities *abilities, struct check checks[CHECKS])
 	if (!checks[0].works)
 		abilities->landlock_abi = 0;
 	abilities->seccomp_filter = checks[1].works;
+	abilities->seccomp_notify = checks[3].works;
 }
 
 /* Which back end a policy that may write to its project gets, and one that may not. */
@@ -144,7 +146,7 @@ static const char *backend_for(const struct lp_abilities *abilities, bool writin
 {
 	if (!abilities->seccomp_filter)
 		return "refused";
-	if (!writing && abilities->landlock_abi >= 6)
+	if (abilities->landlock_abi >= 6 && (!writing || abilities->seccomp_notify))
 		return "landlock";
 	return abilities->bwrap == LP_PROBE_YES ? "bwrap" : "refused";
 }

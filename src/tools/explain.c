@@ -71,23 +71,10 @@ static void print_host_rule(const struct lp_host_rule *rule)
 	print_origin(&rule->origin);
 }
 
-/* What the gate says about loopback where no host rule does. false: host is something else. */
-static bool explain_loopback(const struct lp_policy *policy, const char *host, unsigned port)
+static void print_local_port(const struct lp_port_rule *rule)
 {
-	const struct lp_port_rule *rule = lp_policy_port_rule(policy, port);
-	struct lp_address address;
-
-	if (!lp_host_is_local(host) &&
-		!(lp_host_is_address(host, &address) && lp_address_is_loopback(&address)))
-		return false;
-	if (rule) {
-		printf("yes  allowLocalPort %u", port);
-		print_origin(&rule->origin);
-	} else {
-		printf("no   %s", policy->local_binding ? "but to servers that run in the pen"
-							: "no rule names it: hosts are closed");
-	}
-	return true;
+	printf("allowLocalPort %u", rule->port);
+	print_origin(&rule->origin);
 }
 
 static void explain_host(const struct lp_policy *policy, const char *host, unsigned port)
@@ -101,15 +88,15 @@ static void explain_host(const struct lp_policy *policy, const char *host, unsig
 	printf("host ");
 	print_host(host, port);
 	printf("\n  %-8s ", "connect");
-	if (named && !decision.rule && explain_loopback(policy, host, port)) {
-		putchar('\n');
-		return;
-	}
 	printf("%-4s ", allowed ? "yes" : "no");
 	if (!named)
 		printf("the network is %s", allowed ? "open" : "closed");
 	else if (decision.rule)
 		print_host_rule(decision.rule);
+	else if (decision.local)
+		print_local_port(decision.local);
+	else if (lp_host_is_loopback(host) && policy->local_binding)
+		printf("but to servers that run in the pen");
 	else
 		printf("no rule names it: hosts are closed");
 	putchar('\n');
@@ -231,8 +218,7 @@ static void print_network(const struct lp_policy *policy)
 		putchar('\n');
 	}
 	for (size_t i = 0; i < policy->local_port_count; i++) {
-		printf("allowLocalPort %u", policy->local_ports[i].port);
-		print_origin(&policy->local_ports[i].origin);
+		print_local_port(&policy->local_ports[i]);
 		putchar('\n');
 	}
 	for (size_t i = 0; i < policy->socket_count; i++) {

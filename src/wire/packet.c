@@ -47,6 +47,7 @@ static int check(const struct lp_packet *packet, size_t len)
 		len != PACKET_SHORTEST + count * sizeof(*packet->addresses))
 		return -EPROTO;
 	if (!memchr(packet->host, '\0', sizeof(packet->host)) ||
+		!memchr(packet->program, '\0', sizeof(packet->program)) ||
 		!memchr(packet->reason, '\0', sizeof(packet->reason)))
 		return -EPROTO;
 	return 1;

@@ -32,15 +32,21 @@ enum lp_packet_kind {
 
 /* The reason of a denial that no rule spoke about: a rule can allow it. */
 #define LP_REASON_UNLISTED "host is not on the allow list"
+/* What the reason of one starts with whose name is allowed, and leads where it must not. */
+#define LP_REASON_RESOLVED "resolved to "
+
+#define LP_PROGRAM_SIZE 16 /* the kernel's names of threads */
 
 #define LP_PACKET_ADDRESSES_MAX 16
 
 /* One SOCK_SEQPACKET packet. Every end is landpen; what is in host may still be hostile text. */
 struct lp_packet {
 	uint32_t kind;
-	uint32_t id; /* LOOKUP: the asker's own; else the process (pid) that the agent acted in */
+	uint32_t id; /* LOOKUP: the asker's own */
 	uint32_t port, error, count;
 	char host[LP_HOST_SIZE]; /* NUL-terminated, canonical */
+	/* of a socket: the program that it is of; of DENIED: the same again. Its own choice. */
+	char program[LP_PROGRAM_SIZE];
 	char reason[128];
 	struct lp_address addresses[LP_PACKET_ADDRESSES_MAX]; /* NAME: the first */
 };

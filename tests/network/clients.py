@@ -110,7 +110,40 @@ node -p 'require("lab-thing")'""", ("403", "EACCES", "ENOTFOUND")),
            ("Forbidden", "permission denied", "no such host"), backends=BOTH),
     Client("rust", ["built:rust-client"], services.HTTP, "$BUILT/rust-client $HOST {http}",
            (None, "Permission denied", NO_NAME)),
+    # these have resolvers of their own, which look at where an answer comes from
+    Client("musl", ["built:musl-client"], services.HTTP, "$BUILT/musl-client $HOST {http}",
+           (None, "Permission denied", NO_NAME), backends=BOTH),
+    Client("c-ares", ["built:ares-client"], services.HTTP,
+           "unset RES_OPTIONS; $BUILT/ares-client $HOST {http}",
+           (None, "Permission denied", "Domain name not found"), backends=BOTH),
 ]
+
+FETCH = """
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+static int fetch(const struct sockaddr_in *address)
+{
+	static const char request[] = "GET / HTTP/1.0\\r\\n\\r\\n";
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char text[4096];
+	ssize_t n;
+
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+		perror("connect");
+		return 1;
+	}
+	write(fd, request, sizeof(request) - 1);
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		fwrite(text, 1, n, stdout);
+	return 0;
+}
+"""
 
 SOURCES = {
     "Client.java": ("javac", "javac -d . Client.java", """
@@ -140,6 +173,49 @@ func main() {
 		os.Exit(1)
 	}
 	io.Copy(os.Stdout, answer.Body)
+}
+"""),
+    "musl.c": ("musl-gcc", "musl-gcc -static -o musl-client musl.c", FETCH + """
+int main(int count, char **words)
+{
+	struct addrinfo *found, wanted = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+	int error = getaddrinfo(words[1], words[2], &wanted, &found);
+
+	if (error)
+		puts(gai_strerror(error));
+	return error ? 1 : fetch((struct sockaddr_in *)found->ai_addr);
+}
+"""),
+    "ares.c": ("cc", "cc -o ares-client ares.c -lcares 2>/dev/null || :", "#include <ares.h>\n" + FETCH + """
+static void tell(void *context, int status, int timeouts, struct hostent *host)
+{
+	if (status)
+		puts(ares_strerror(status));
+	else
+		memcpy(context, host->h_addr_list[0], 4);
+}
+
+int main(int count, char **words)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(words[2]))};
+	ares_channel channel;
+	fd_set readable, writable;
+
+	ares_init(&channel);
+	ares_gethostbyname(channel, words[1], AF_INET, tell, &address.sin_addr);
+	for (;;) {
+		struct timeval wait;
+		int most;
+
+		FD_ZERO(&readable);
+		FD_ZERO(&writable);
+		most = ares_fds(channel, &readable, &writable);
+		if (!most)
+			break;
+		select(most, &readable, &writable, NULL, ares_timeout(channel, NULL, &wait));
+		ares_process(channel, &readable, &writable);
+	}
+	return address.sin_addr.s_addr ? fetch(&address) : 1;
 }
 """),
     "client.rs": ("rustc", "rustc -C linker=cc -o rust-client client.rs", """

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -112,6 +113,18 @@ static void *resolve(void *context)
 
 void pen_start(struct pen *pen, const struct lp_policy *policy)
 {
+	pen_start_small(pen, policy, 0);
+}
+
+static void limit_files(unsigned files)
+{
+	const struct rlimit limit = {files, files};
+
+	MUST(!files || setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+void pen_start_small(struct pen *pen, const struct lp_policy *policy, unsigned files)
+{
 	int gate[2], resolver[2], *context = malloc(sizeof(*context));
 	unsigned port;
 
@@ -120,6 +133,8 @@ void pen_start(struct pen *pen, const struct lp_policy *policy)
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, resolver) == 0);
 	pen->proxy = fork();
 	MUST(pen->proxy >= 0);
+	if (pen->proxy == 0)
+		limit_files(files);
 	if (pen->proxy == 0)
 		_exit(lp_proxy_run(policy, gate[1], resolver[1]));
 	close(gate[1]);
@@ -193,7 +208,7 @@ int tcp_connect(unsigned port)
 
 int pen_client(struct pen *pen, uint32_t kind, const char *host, unsigned port)
 {
-	struct lp_packet packet = {.kind = kind, .id = 4711, .port = port};
+	struct lp_packet packet = {.kind = kind, .port = port, .program = "client"};
 	struct sockaddr_in address;
 	socklen_t len = sizeof(address);
 	int client, accepted, r;

@@ -15,6 +15,8 @@ struct pen {
 /* Rules that the tests share; upstream_port 0: no proxy beyond. */
 struct lp_policy *pen_policy(unsigned upstream_port);
 void pen_start(struct pen *pen, const struct lp_policy *policy);
+/* With a proxy that may have no more than so many descriptors. */
+void pen_start_small(struct pen *pen, const struct lp_policy *policy, unsigned files);
 /* Ends the gate; the proxy's exit code. */
 int pen_stop(struct pen *pen);
 

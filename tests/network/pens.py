@@ -147,7 +147,7 @@ class Case:
             "TERM": "xterm", "SHELL": "/bin/bash", "USER": suite.account.pw_name,
             "LOGNAME": suite.account.pw_name,
         }
-        self.running = []
+        self.running, self.notes = [], []
         self.log = open(self.dir + "/log", "wb")  # pylint: disable=consider-using-with
 
     def settings(self, network):
@@ -216,6 +216,15 @@ class Case:
                 return file.read()
         except FileNotFoundError:
             return None
+
+    def log_text(self):
+        """What the programs said that were started."""
+        with open(self.dir + "/log", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def note(self, text):
+        """A figure that is told with the result."""
+        self.notes.append(text)
 
     def end(self):
         for process in self.running:
@@ -297,7 +306,7 @@ class Suite:
             verdict, trouble = "not ok", traceback.format_exc()
         finally:
             case.end()
-        return verdict, trouble, time.monotonic() - begin
+        return verdict, trouble, time.monotonic() - begin, case.notes
 
     def main(self, jobs=2, before=lambda: None, after=lambda: None):
         """Runs all tests, prints TAP and exits."""
@@ -344,7 +353,7 @@ def enter_lab():
     sys.exit(strict)
 
 
-def tell(number, entry, verdict, trouble, seconds):
+def tell(number, entry, verdict, trouble, seconds, notes):
     name, what, backend, _ = entry
     note = ""
     if verdict == "skip":
@@ -353,6 +362,7 @@ def tell(number, entry, verdict, trouble, seconds):
             verdict = "not ok"
     word = "ok" if verdict == "skip" else verdict
     print(f"{word} {number} - {name} {backend}: {what} ({seconds:.1f} s){note}")
+    print("".join(f"# {line}\n" for line in notes), end="")
     if verdict == "not ok":
         print("".join(f"# {line}\n" for line in trouble.splitlines()), end="")
     sys.stdout.flush()

@@ -20,6 +20,7 @@
 #include "pen.h"
 
 #define IDLE_COUNT 10000
+#define PERIOD     251
 
 /* AddressSanitizer pads and keeps what malloc() gave */
 #ifdef __SANITIZE_ADDRESS__
@@ -59,14 +60,19 @@ static void test_idle(void **state)
 	struct rlimit limit;
 	size_t count = IDLE_COUNT;
 	unsigned long before, after;
+	double start;
 	struct pen pen;
 
 	(void)state;
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < 4 * IDLE_COUNT + 256)
-		count = (size_t)(limit.rlim_cur - 256) / 4;
+	/* both ends of each are ours, and two descriptors the proxy's: only root gets as many */
+	limit.rlim_cur = limit.rlim_max = 4 * IDLE_COUNT;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		getrlimit(RLIMIT_NOFILE, &limit);
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur < 3 * IDLE_COUNT)
+		count = (size_t)(limit.rlim_cur - limit.rlim_cur / 100 - 128) / 2;
 	pen_start(&pen, policy);
 	assert_alive(&pen);
 	before = memory_of(pen.proxy, "VmRSS");
@@ -81,10 +87,14 @@ static void test_idle(void **state)
 		assert_string_equal(hear(upstreams[i], "x"), "x");
 	}
 	after = memory_of(pen.proxy, "VmRSS");
-	print_message("# %zu idle connections: %.0f bytes each\n", count,
-		(double)(after - before) * 1024 / (double)count);
+	print_message("# %zu idle connections%s: %.0f bytes each, VmRSS %lu kB\n", count,
+		count < IDLE_COUNT ? ", as many as the hard limit of open files allows" : "",
+		(double)(after - before) * 1024 / (double)count, after);
 	assert_true((after - before) * 1024 < count * IDLE_BYTES + 65536);
+	start = now();
 	assert_alive(&pen);
+	print_message("# one more, with a round trip: %.1f ms\n", (now() - start) * 1000);
+	assert_true(now() - start < 1);
 	say(clients[count / 2], "still");
 	assert_string_equal(hear(upstreams[count / 2], "still"), "still");
 	for (size_t i = 0; i < count; i++) {
@@ -95,16 +105,25 @@ static void test_idle(void **state)
 	assert_int_equal(pen_stop(&pen), 0);
 }
 
+/* Bytes that tell where in the stream they stand: each is its place modulo PERIOD. */
+static const char *stream_at(size_t place)
+{
+	static char bytes[65536 + PERIOD];
+
+	for (size_t i = bytes[1] ? sizeof(bytes) : 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i % PERIOD);
+	return bytes + place % PERIOD;
+}
+
 /* Writes until nothing has gone through for a while; the bytes written. */
 static size_t fill(int fd)
 {
-	static char bytes[65536];
 	struct pollfd wait = {.fd = fd, .events = POLLOUT};
 	size_t sum = 0;
 
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	while (poll(&wait, 1, 500) == 1) {
-		ssize_t n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+	while (poll(&wait, 1, 250) == 1) {
+		ssize_t n = send(fd, stream_at(sum), 65536, MSG_NOSIGNAL);
 
 		assert_true(n > 0 || errno == EAGAIN);
 		sum += n > 0 ? (size_t)n : 0;
@@ -116,13 +135,18 @@ static size_t fill(int fd)
 static size_t drain(int fd, size_t sum, unsigned pause)
 {
 	static char bytes[65536];
-	size_t left = sum;
+	size_t left = sum, place = 0;
 
 	while (left) {
 		ssize_t n = recv(fd, bytes, left < sizeof(bytes) ? left : sizeof(bytes), 0);
 
 		if (n <= 0)
 			break;
+		if (left == sum)
+			place = (unsigned char)bytes[0];
+		if (memcmp(bytes, stream_at(place), (size_t)n) != 0)
+			fail_msg("other bytes before %zu", sum - left + (size_t)n);
+		place += (size_t)n;
 		left -= (size_t)n;
 		usleep(pause);
 	}
@@ -156,6 +180,45 @@ static void test_backpressure(void **state)
 		close(ends[0]);
 		close(ends[1]);
 	}
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+}
+
+/* More peers that do not read than there are pipes, and then more connections than may be. */
+static void test_few_descriptors(void **state)
+{
+	enum { FILES = 96, STUCK = 12, MOST = 24 };
+	const struct linger reset = {.l_onoff = 1};
+	int clients[MOST], upstreams[MOST], refused;
+	struct lp_packet denied;
+	size_t sums[STUCK];
+	struct pen pen;
+
+	(void)state;
+	pen_start_small(&pen, policy, FILES);
+	for (size_t i = 0; i < MOST; i++) {
+		clients[i] = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
+		upstreams[i] = tcp_accept(server);
+		assert_true(upstreams[i] >= 0);
+		if (i < STUCK)
+			sums[i] = fill(clients[i]);
+	}
+	say(clients[MOST - 1], "ping");
+	assert_string_equal(hear(upstreams[MOST - 1], "ping"), "ping");
+	refused = pen_client(&pen, LP_PACKET_NAMED, "ok.test", port);
+	assert_int_equal(hear_end(refused, 2000), ECONNRESET);
+	assert_true(pen_denied(&pen, &denied));
+	assert_non_null(strstr(denied.reason, "too many connections"));
+	for (size_t i = 0; i < STUCK; i++)
+		assert_int_equal(drain(upstreams[i], sums[i], 0), 0);
+	for (size_t i = 0; i < MOST; i++) {
+		/* a reset goes through when the proxy has let go of both */
+		setsockopt(clients[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close(clients[i]);
+		assert_int_equal(hear_end(upstreams[i], 2000), ECONNRESET);
+		close(upstreams[i]);
+	}
+	close(refused);
 	assert_alive(&pen);
 	assert_int_equal(pen_stop(&pen), 0);
 }
@@ -309,6 +372,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_backpressure),
+		cmocka_unit_test(test_few_descriptors),
 		cmocka_unit_test(test_unread_answer),
 		cmocka_unit_test(test_slow_clients),
 		cmocka_unit_test(test_resolver_gone),

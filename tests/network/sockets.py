@@ -7,11 +7,16 @@ As root it runs in ./lab, and tries servers from another machine too.
 Every denial is tried three times: bare, where it works; in the pen, where it does not, and the
 server has seen nobody; in the pen with the rule that allows it. See pens.py.
 """
+import glob
 import json
 import os
+import re
+import resource
+import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -209,6 +214,44 @@ def own_abstract(case):
     works_alike(case, OWN_PAIR + f"@landpen-own-{os.getpid()}-{case.backend}", "from the client")
 
 
+OWN_PACKETS = """python3 -c '
+import os, socket
+KIND = socket.AF_UNIX, socket.SOCK_SEQPACKET
+server = socket.socket(*KIND)
+server.bind("packets")
+server.listen()
+client = socket.socket(*KIND)
+client.connect("packets")
+accepted, _ = server.accept()
+for one, other in ((client, accepted), (accepted, client), socket.socketpair(*KIND)):
+    one.send(b"x" * 5000)
+    data, source = other.recvfrom(9000)
+    print(len(data), source)' """
+
+
+@test("packets on unix sockets of the pen's own are whole, also if their source is asked for")
+def own_packets(case):
+    works_alike(case, OWN_PACKETS, "5000 (.|\n)*5000 (.|\n)*5000 ")
+
+
+@test("a look-up's answer comes from the nameserver")
+def answer_source(case):
+    if "LAB" not in os.environ:
+        raise Skip("no laboratory")
+    address = os.environ["LAB_ADDR"]
+    act = f"""python3 -c '
+import socket
+query = b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\x08dns-only\\3lab\\4test\\0\\0\\1\\0\\1"
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.settimeout(3)
+client.sendto(query, ("{address}", 53))
+data, source = client.recvfrom(512)
+print(data[:2] == query[:2], source)'"""
+    words = rf"True .'{address}', 53."
+    case.bare(act).works(words)
+    case.pen(act).works(words)  # it does not exist there, and that is an answer
+
+
 @test("redis works on a socket of its own")
 def own_redis(case):
     need("redis-server", "redis-cli")
@@ -336,12 +379,34 @@ def local_ports(case):
                denied={**SERVING, "allowLocalPorts": [server.port ^ 1]})
 
 
-@test("nor is it reached through landpen's proxy, unless the address is an allowed host")
+@test("nor is it reached through landpen's proxy, unless the same rules allow it")
 def local_by_proxy(case):
     need("curl")
     server = StandIn(socket.AF_INET, ("127.0.0.1", 0))
-    triple(case, server, f"curl -sS -f --noproxy '' http://127.0.0.1:{server.port}/", "error: 403",
-           {"allowedDomains": [f"127.0.0.1:{server.port}"]})
+    for host in ("127.0.0.1", "localhost"):
+        for options in ("", "-p"):  # as a request and by CONNECT
+            act = f"curl -sS -f --noproxy '' {options} http://{host}:{server.port}/"
+            denied = {**SERVING, "allowLocalPorts": [server.port ^ 1]}
+            for network in ({"allowedDomains": [f"{host}:{server.port}"]},
+                            {"allowedDomains": ["localhost"]}, {"allowLocalPorts": [server.port]}):
+                triple(case, server, act, "403", network, denied=denied)
+            said = case.pen(act, {"allowLocalPorts": [server.port], "deniedDomains": ["localhost"]})
+            said.fails("403").says(f"refused: {host}:{server.port} .curl.*denied by .*deniedDomains")
+
+
+@test("a server of the pen's own is reached directly, and not through the proxy, which says so")
+def own_by_proxy(case):
+    need("curl")
+    port = free_port()
+    serve_own = f"""python3 -m http.server --bind 127.0.0.1 {port} >log 2>&1 &
+        for i in $(seq 100); do curl -s http://127.0.0.1:{port}/log >/dev/null && break; sleep 0.05; done
+        curl -sS -o direct http://localhost:{port}/log
+        curl -sS -w '%{{http_code}}\\n' --noproxy '' http://localhost:{port}/log; kill %1; wait
+        test -e direct"""
+    case.pen(serve_own, SERVING).works("without a proxy(.|\n)*403").says(
+        rf"^landpen: refused: localhost:{port} .curl.*network.allowLocalPorts: .{port}. would allow")
+    case.fresh()
+    case.pen(serve_own, {**SERVING, "allowLocalPorts": [port]}).works("200")
 
 
 CONNECT_TCP = """python3 -c '
@@ -389,6 +454,128 @@ def machine_address(case):
            {"allowedDomains": [address]}, denied={"allowedDomains": ["ok.lab.test"]})
 
 
+SPEAK_FIRST = """
+import socket, sys
+server = socket.create_server((sys.argv[1], 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    client, _ = server.accept()
+    client.sendall(b"220 reached")
+    print("seen", flush=True)
+    client.close()
+"""
+
+
+@test("a server that speaks first is refused by its address alone, and it is said why and what helps")
+def speaks_first(case):
+    if "LAB" not in os.environ:
+        raise Skip("no laboratory")
+    address = os.environ["LAB_NAMELESS"]
+    seen = case.out + "/seen"
+    with open(seen, "wb") as file:
+        server = subprocess.Popen(["ip", "netns", "exec", os.environ["LAB_NETNS"], "python3", "-c",
+                                   SPEAK_FIRST, address], stdout=file)
+    try:
+        until(lambda: os.path.getsize(seen), "the server")
+        with open(seen, encoding="utf-8") as file:
+            port = file.readline().strip()
+        act = f"""python3 -c '
+import socket
+print(socket.create_connection(("{address}", {port}), 9).recv(99).decode())'"""
+        case.bare(act).works("220 reached")
+        before = os.path.getsize(seen)
+        case.pen(act, {"allowedDomains": ["ok.lab.test"]}).fails("ConnectionResetError").says(
+            rf"^landpen: refused: {address}:{port} .python3.: an address, and no name within 3 s: "
+            rf"connect by name; --allow-host {address} or network.allowedDomains would allow it$")
+        if os.path.getsize(seen) != before:
+            raise Failure("the server was reached")
+        case.pen(act, {"allowedDomains": [address]}).works("220 reached")
+    finally:
+        server.kill()
+        server.wait()
+
+
+IDLE = """python3 -c '
+import os, resource, socket, sys, time
+address, count = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+held = [socket.create_connection(address, 5) for _ in range(count)]
+begin = time.monotonic()
+held.append(socket.create_connection(address, 5))
+held[-1].sendall(b"x")
+assert held[-1].recv(1) == b"x"
+print("one more took", round((time.monotonic() - begin) * 1000, 1), "ms", file=sys.stderr)
+assert time.monotonic() - begin < 1
+open("held", "w").close()
+while not os.path.exists("seen"):
+    time.sleep(0.02)
+held[0].sendall(b"y")
+assert held[0].recv(1) == b"y"
+print("all alive")' """
+
+
+def memory(process, name):
+    """Resident kB of the helper of this name below a process."""
+    for path in glob.glob("/proc/[0-9]*/status"):
+        try:
+            with open(path, encoding="utf-8") as file:
+                status = dict(line.split(":\t", 1) for line in file)
+            pid, parent = path.split("/")[2], int(status["PPid"])
+            while parent not in (process.pid, 0):
+                with open(f"/proc/{parent}/stat", encoding="utf-8") as file:
+                    parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except OSError:  # it has ended
+            continue
+        if parent and status["Name"].strip() == name:
+            return int(status["VmRSS"].split()[0])
+    raise Failure(f"no {name} below {process.pid}")
+
+
+def echo(server, held):
+    """Accepts connections, keeps them and says to each what it says."""
+    ready = select.epoll()
+    ready.register(server, select.EPOLLIN)
+    while True:
+        for number, _ in ready.poll():
+            if number != server.fileno():
+                held[number].send(held[number].recv(99))
+                continue
+            client, _ = server.accept()
+            held[client.fileno()] = client
+            ready.register(client, select.EPOLLIN | select.EPOLLET)
+
+
+@test("10,000 idle connections, or as many as files may be open, take little memory, and one more is quick",
+      backends=["landlock"])
+def idle_connections(case):
+    address = other_address()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40000, 40000))
+    except (ValueError, PermissionError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        count = min(10000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 49 // 100 - 100)
+        server, held = socket.create_server((address, 0), backlog=4096), {}
+        threading.Thread(target=echo, args=(server, held), daemon=True).start()
+        process = case.start(IDLE + f"{address} {server.getsockname()[1]} {count}",
+                             {"allowedDomains": [address]})
+        until(lambda: case.read("held") is not None or process.poll() is not None, "them", 60)
+        if len(held) <= count:
+            raise Failure(f"{len(held)} of {count} connections: {case.log_text()}")
+        sizes = {name: memory(process, name) for name in ("landpen-proxy", "landpen-resolve")}
+        case.note(f"{len(held)} connections, resident kB: {sizes}")
+        if max(sizes.values()) > 8192:
+            raise Failure(f"resident kB: {sizes}")
+        case.write("seen", "")
+        process.wait(30)
+        if "all alive" not in case.log_text():
+            raise Failure(case.log_text())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
 @test("two pens do not reach each other's servers, unless the port is listed")
 def other_pen(case):
     need("curl")
@@ -402,33 +589,55 @@ def other_pen(case):
 # ---- what is told -------------------------------------------------------------------------------
 
 
+GONE = """perl -MIO::Socket::INET -e '$_ = $ENV{http_proxy}; s(http://)(); s(localhost)(127.0.0.1);
+IO::Socket::INET->new($_)->send("CONNECT gone.example:443 HTTP/1.1\\r\\n\\r\\n")'"""
+
+
+def cure_of(kind, target, port):
+    if kind == "host":
+        return f"--allow-host {target} or network.allowedDomains would allow it"
+    if kind == "local":
+        return f"network.allowLocalPorts: [{port}] would allow it"
+    return "network.allowUnixSockets would allow it"
+
+
 def refusals(case):
-    """Acts that are refused, each of them twice, and what is said of each."""
+    """Acts that are refused, each of them twice: kind, target, port, program, act. Each of the
+    programs has ended by the time that it is asked for its name."""
     local = StandIn(socket.AF_INET, ("127.0.0.1", 0))
     bus = StandIn(socket.AF_UNIX, case.out + "/bus")
     acts = [
-        ("host", "refused.example", 443, "curl -sS https://refused.example/"),
-        ("host", "unknown.example", 0, NO_PROXIES + "curl -sS https://unknown.example/"),
-        ("local", "127.0.0.1", local.port, CONNECT_TCP + f"127.0.0.1 {local.port}"),
-        ("socket", case.out + "/bus", 0, CONNECT_UNIX + case.out + "/bus"),
+        ("host", "refused.example", 443, "curl", "curl -sS https://refused.example/"),
+        ("host", "unknown.example", 0, "curl", NO_PROXIES + "curl -sS https://unknown.example/"),
+        # a client that is gone when the proxy has heard what it wants
+        ("host", "gone.example", 443, "perl", GONE),
+        ("host", "198.51.100.7", 25, "python3", CONNECT_TCP.replace("GET", "PUT *") + "198.51.100.7 25"),
+        ("local", "127.0.0.1", local.port, "python3", CONNECT_TCP + f"127.0.0.1 {local.port}"),
+        ("socket", case.out + "/bus", 0, "python3", CONNECT_UNIX + case.out + "/bus"),
     ]
-    text = "\n".join(f"({act})\n({act})" for _, _, _, act in acts) + "\ntrue"
+    text = "\n".join(f"({act})\n({act})" for *_, act in acts) + "\ntrue"
     return acts, text, (local, bus)
 
 
 @test("--report has one line of JSON for each refusal")
 def report(case):
     need("curl")
+    need("perl")
     acts, text, _ = refusals(case)
-    path = case.out + "/report"
-    case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["--report", path]).works()
-    with open(path, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
-    found = [(line["refused"], line["target"], line["port"]) for line in lines]
-    if sorted(found) != sorted(act[:3] for act in acts):
-        raise Failure(f"reported: {lines}")
-    if os.stat(path).st_mode & 0o777 != 0o600:
-        raise Failure("the report can be read by others")
+    for options in ([], ["-q"], ["-v"]):
+        path = case.out + "/report" + "".join(options)
+        said = case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["--report", path, *options])
+        said.works()
+        if "-q" in options:
+            said.keeps_quiet("^landpen:")
+        with open(path, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        found = [(line["refused"], line["target"], line["port"], line["program"], line["cure"])
+                 for line in lines]
+        if sorted(found) != sorted((*act[:4], cure_of(*act[:3])) for act in acts):
+            raise Failure(f"reported: {lines}")
+        if os.stat(path).st_mode & 0o777 != 0o600:
+            raise Failure("the report can be read by others")
 
 
 @test("the list at the end names each refusal and its cure, and -q leaves it out")
@@ -436,10 +645,9 @@ def list_at_end(case):
     need("curl")
     acts, text, servers = refusals(case)
     said = case.pen(text, {"allowedDomains": ["ok.lab.test"]}).works()
-    for kind, target, port, _ in acts:
-        cure = {"host": "network.allowedDomains", "local": "network.allowLocalPorts",
-                "socket": "network.allowUnixSockets"}[kind]
-        said.says(f"^landpen: refused: {target}{f':{port}' if port else ''}[ ;(].*{cure}")
+    for kind, target, port, program, _ in acts:
+        said.says(f"^landpen: refused: {target}{f':{port}' if port else ''} .{program}.[:;].*"
+                  + re.escape(cure_of(kind, target, port)) + "$")
     case.pen(text, {"allowedDomains": ["ok.lab.test"]}, ["-q"]).works().keeps_quiet("^landpen: refused")
     if any(server.count for server in servers):
         raise Failure("a server was reached")

@@ -251,6 +251,44 @@ static const struct {
 	{"\xff*", "\xff\xfe", true},
 };
 
+/* Whether the pattern could match below the folder. */
+static const struct {
+	const char *pattern, *dir;
+	bool reaches;
+} reaching[] = {
+	{"/p/*.pem", "/p", true},
+	{"/p/*.pem", "/", true},
+	{"/p/*.pem", "/p/a", false},
+	{"/p/*.pem", "/q", false},
+	{"/p/*.pem", "/pq", false},
+	{"/p/*", "/p/a", false},
+	{"/p/*/x", "/p/a", true},
+	{"/p/*/x", "/p/a/b", false},
+	{"/p/*/x", "/p/a/x", false},
+	{"/p/**/x", "/p/a/b/c", true},
+	{"/p/**", "/p/a", true},
+	{"/**/x", "/", true},
+	{"/**/x", "/a", true},
+	{"/*", "/", true},
+	{"/*", "/a", false},
+	{"/p/[ab]/c", "/p/a", true},
+	{"/p/[ab]/c", "/p/c", false},
+	{"/p/[!a]/c", "/p/a", false},
+	{"/p/a?/c", "/p/ab", true},
+	{"/p/a?/c", "/p/a", false},
+	{"/p/**/x/*", "/p/y/x", true},
+	{"/p/a", "/p", true},
+	{"/p/a", "/p/a", false},
+};
+
+static void test_globs_below(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LP_ARRAY_SIZE(reaching); i++)
+		if (lp_glob_reaches(reaching[i].pattern, reaching[i].dir) != reaching[i].reaches)
+			fail_msg("%s below %s", reaching[i].pattern, reaching[i].dir);
+}
+
 static void test_globs(void **state)
 {
 	(void)state;
@@ -370,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_globs),
+		cmocka_unit_test(test_globs_below),
 		cmocka_unit_test(test_hostile_globs),
 		WITH_TREE(test_read_file),
 		WITH_TREE(test_write_file),

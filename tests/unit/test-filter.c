@@ -76,7 +76,7 @@ static uint32_t run(const struct sock_fprog *program, const struct seccomp_data 
 struct row {
 	const char *what;
 	int call;
-	uint64_t args[4];
+	uint64_t args[6];
 	uint32_t closed;
 	unsigned opened_by;
 };
@@ -195,6 +195,9 @@ static const struct row gate_rows[] = {
 	{"connect", SYS_connect, {3}, NOTIFY, 0},
 	{"bind", SYS_bind, {3}, NOTIFY, 0},
 	{"listen", SYS_listen, {3}, NOTIFY, 0},
+	{"receiving", SYS_recvfrom, {3, 1, 1, 0, 0, 0}, ALLOW, 0},
+	{"receiving with the source", SYS_recvfrom, {3, 1, 1, 0, 1, 1}, NOTIFY, 0},
+	{"receiving with the source, high half", SYS_recvfrom, {3, 1, 1, 0, HIGH, 1}, NOTIFY, 0},
 	{"accept", SYS_accept4, {3}, ALLOW, 0},
 	{"udp", SYS_socket, {2, 2, 17}, NOTIFY, 0},
 	{"udp high bits", SYS_socket, {HIGH | 2, HIGH | 2, 17}, NOTIFY, 0},

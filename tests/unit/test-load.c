@@ -99,7 +99,7 @@ static void test_untrusted_project_network(void **state)
 	assert_false(lp_policy_may_connect(fixture->policy, "c.com", 1).allowed);
 	assert_int_equal(fixture->policy->range_count, 1);
 	assert_false(fixture->policy->local_binding);
-	assert_null(lp_policy_port_rule(fixture->policy, 80));
+	assert_false(lp_policy_may_connect(fixture->policy, "127.0.0.1", 80).allowed);
 	assert_null(lp_policy_socket_rule(fixture->policy, "/run/docker.sock"));
 	assert_non_null(lp_policy_socket_rule(fixture->policy, "/run/x"));
 	assert_string_equal(fixture->policy->upstream_http.host, "p");

@@ -392,8 +392,9 @@ static void test_sockets_and_ports(void **state)
 		       "\"~/.run/x\",\"/run/user/*/bus\"]}");
 	load(fixture);
 	policy = fixture->policy;
-	assert_int_equal(lp_origin_line(&lp_policy_port_rule(policy, 9090)->origin), 2);
-	assert_null(lp_policy_port_rule(policy, 80));
+	assert_int_equal(
+		lp_origin_line(&lp_policy_may_connect(policy, "127.0.0.1", 9090).local->origin), 2);
+	assert_false(lp_policy_may_connect(policy, "127.0.0.1", 80).allowed);
 	assert_non_null(lp_policy_socket_rule(policy, path));
 	assert_non_null(lp_policy_socket_rule(policy, "/run/x"));
 	assert_non_null(lp_policy_socket_rule(policy, "/run/user/0/bus"));

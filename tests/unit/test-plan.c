@@ -147,6 +147,128 @@ static void test_fatal_gaps(void **state)
 	lp_policy_free(policy);
 }
 
+static struct lp_plan *plan_edge(const struct lp_policy *policy, const char *more)
+{
+	static char *const none[] = {NULL};
+	struct lp_plan_input input = {.policy = policy, .tmpdir = "/t", .environ = none};
+	struct lp_abilities abilities;
+	struct lp_plan *plan = NULL;
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		"landlock_abi 7\nseccomp_filter 1\nseccomp_notify 1\nbwrap yes\n"
+		"bwrap_path /usr/bin/bwrap\n%s",
+		more);
+	assert_int_equal(lp_abilities_read(text, &abilities, NULL), 0);
+	input.abilities = &abilities;
+	assert_int_equal(lp_plan_make(&input, &plan, NULL), 0);
+	return plan;
+}
+
+/* Whatever can be asked about is no gap. */
+static void test_edge(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_plan *plan;
+
+	(void)state;
+	add(policy, LP_RULE_ALLOW_WRITE, "/usr/share", true);
+	add(policy, LP_RULE_DENY_WRITE, "/usr/share/absent", false);
+	plan = plan_edge(policy, "");
+	assert_int_equal(plan->backend, LP_BACKEND_LANDLOCK);
+	assert_int_equal(plan->gap_count, 0);
+	assert_int_equal(plan->filter, LP_FILTER_EDGE);
+	assert_int_equal(plan->carved.count, 1);
+	assert_string_equal(plan->carved.items[0], "/usr/share");
+	assert_true(lp_plan_grants(plan, "/usr/share", LP_FS_READ_FILE | LP_FS_READ_DIR));
+	assert_false(lp_plan_grants(plan, "/usr/share", LP_FS_MAKE_REG));
+	assert_false(lp_plan_grants(plan, "/usr/share/absent/x", LP_FS_WRITE_FILE));
+	assert_true(lp_plan_grants(plan, "/usr/share/doc", LP_FS_MAKE_REG | LP_FS_READ_FILE));
+	assert_true(lp_plan_grants(plan, "/usr/share/doc/x/y", LP_FS_MAKE_REG));
+	assert_false(lp_plan_grants(plan, "/usr/share/docs", LP_FS_MAKE_REG));
+	assert_false(lp_plan_grants(plan, "/usr/share/do", LP_FS_MAKE_REG));
+	assert_true(lp_plan_grants(plan, "/t/x", LP_FS_MAKE_REG));
+	lp_plan_free(plan);
+	/* who may not read the caller's memory cannot be asked */
+	plan = plan_edge(policy, "yama_scope 2\n");
+	assert_int_equal(plan->backend, LP_BACKEND_BWRAP);
+	assert_int_equal(plan->filter, LP_FILTER_METADATA);
+	assert_int_equal(plan->carved.count, 0);
+	lp_plan_free(plan);
+	plan = plan_edge(policy, "yama_scope 2\nroot 1\n");
+	assert_int_equal(plan->backend, LP_BACKEND_LANDLOCK);
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
+/* Where folders alone are asked about, and where every file. */
+static void test_carved_reads(void **state)
+{
+	static const struct {
+		enum lp_rule_kind kind;
+		const char *path;
+		unsigned filter;
+		enum lp_backend backend;
+	} rows[] = {
+		{LP_RULE_DENY_READ, "/usr/share/absent", LP_FILTER_EDGE | LP_FILTER_LISTS,
+			LP_BACKEND_LANDLOCK},
+		{LP_RULE_DENY_READ, "/usr/share/**/x", LP_FILTER_METADATA, LP_BACKEND_REFUSE},
+		{LP_RULE_DENY_READ, "/etc/**/x", LP_FILTER_EDGE | LP_FILTER_READS,
+			LP_BACKEND_LANDLOCK},
+		{LP_RULE_DENY_READ, "/proc/self", 0, LP_BACKEND_LANDLOCK},
+		{LP_RULE_DENY_READ, "/dev/vda", 0, LP_BACKEND_LANDLOCK},
+		{LP_RULE_DENY_READ, "/sys/kernel", LP_FILTER_METADATA, LP_BACKEND_BWRAP},
+		{LP_RULE_DENY_WRITE, "/usr/share/x", 0, LP_BACKEND_LANDLOCK},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++) {
+		struct lp_policy *policy = make_policy();
+		struct lp_plan *plan;
+
+		add(policy, rows[i].kind, rows[i].path, false);
+		plan = plan_edge(policy, "");
+		assert_int_equal(plan->backend, rows[i].backend);
+		assert_int_equal(plan->filter, rows[i].filter);
+		lp_plan_free(plan);
+		lp_policy_free(policy);
+	}
+}
+
+/* What is new in a folder that the pen writes to has to be asked about, and so has every file. */
+static void test_carved_for_both(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_plan *plan;
+
+	(void)state;
+	add(policy, LP_RULE_ALLOW_WRITE, "/usr/share", true);
+	add(policy, LP_RULE_DENY_READ, "/usr/share/absent", false);
+	plan = plan_edge(policy, "");
+	assert_int_equal(plan->filter, LP_FILTER_EDGE | LP_FILTER_READS);
+	assert_false(lp_plan_grants(plan, "/usr/share", LP_FS_READ_DIR));
+	assert_false(lp_plan_grants(plan, "/usr", LP_FS_READ_DIR));
+	assert_true(lp_plan_grants(plan, "/usr/lib", LP_FS_READ_DIR));
+	assert_true(lp_plan_grants(plan, "/usr/share/doc", LP_FS_READ_DIR | LP_FS_MAKE_REG));
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
+/* Where writing is denied in what cannot be carved. */
+static void test_uncarvable(void **state)
+{
+	struct lp_policy *policy = make_policy();
+	struct lp_plan *plan;
+
+	(void)state;
+	add(policy, LP_RULE_ALLOW_WRITE, "/dev", true);
+	add(policy, LP_RULE_DENY_WRITE, "/dev/vda", true);
+	plan = plan_edge(policy, "");
+	assert_int_equal(plan->backend, LP_BACKEND_BWRAP);
+	lp_plan_free(plan);
+	lp_policy_free(policy);
+}
+
 static void test_patterns_are_late(void **state)
 {
 	struct lp_policy *policy = make_policy();
@@ -318,6 +440,10 @@ int main(void)
 		cmocka_unit_test(test_read_only_by_abi),
 		cmocka_unit_test(test_writable_project),
 		cmocka_unit_test(test_fatal_gaps),
+		cmocka_unit_test(test_edge),
+		cmocka_unit_test(test_carved_reads),
+		cmocka_unit_test(test_carved_for_both),
+		cmocka_unit_test(test_uncarvable),
 		cmocka_unit_test(test_patterns_are_late),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_proxy_environment),
