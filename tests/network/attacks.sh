@@ -147,6 +147,7 @@ end_round()
 	cd "$TOP" || exit 2
 }
 
+# shellcheck disable=SC2034 # A to D are the table's
 try_rows()
 {
 	local where act bare denied allow allowed id words
