@@ -16,9 +16,10 @@
 #include "broker/parts.h"
 #include "task/task.h"
 
-#define NR_FCHMODAT2     452
-#define NR_SETXATTRAT    463
-#define NR_REMOVEXATTRAT 466
+#define NR_LANDLOCK_RESTRICT 446
+#define NR_FCHMODAT2         452
+#define NR_SETXATTRAT        463
+#define NR_REMOVEXATTRAT     466
 
 #define NONE (-1)
 
@@ -77,6 +78,8 @@ static const struct form forms[] = {
 	{SYS_fremovexattr, lp_act_removexattr, 0, NONE, NONE, NONE, NONE, NONE},
 	{NR_REMOVEXATTRAT, lp_act_removexattr, 0, 1, NONE, NONE, 2, NONE},
 	{SYS_umask, act_umask, NONE, NONE, NONE, NONE, NONE, NONE, true},
+	{SYS_bind, lp_act_bind, NONE, NONE, NONE, NONE, NONE, NONE, true},
+	{NR_LANDLOCK_RESTRICT, lp_act_restrict, NONE, NONE, NONE, NONE, NONE, NONE, true},
 	{SYS_ioctl, lp_act_ioctl, 0, NONE, NONE, NONE, NONE, NONE},
 };
 
@@ -188,10 +191,10 @@ void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_noti
 
 	if (r == 0 && act.form->path2 >= 0)
 		r = lp_act_text(&act, act.form->path2, act.text2);
-	if (r == 0)
-		r = !is_elsewhere(&act)       ? act.form->serve(&act)
-		    : act.form->floor_decides ? LET_GO_ON
-					      : -EPERM;
+	if (r == 0 && act.form->floor_decides && (is_elsewhere(&act) || lp_is_nested(&act)))
+		r = LET_GO_ON;
+	else if (r == 0)
+		r = is_elsewhere(&act) ? -EPERM : act.form->serve(&act);
 	if (r == LET_GO_ON)
 		lp_notify_continue(listener, call->id);
 	else if (r != ANSWERED)
@@ -220,8 +223,9 @@ int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
 	return 0;
 }
 
-void lp_broker_started(struct lp_broker *broker)
+void lp_broker_started(struct lp_broker *broker, pid_t command)
 {
+	broker->command = command;
 	/* what cannot be remembered is done by the broker: slower, not wrong */
 	lp_natives_fill(&broker->natives, broker->plan);
 }

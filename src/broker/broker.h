@@ -26,7 +26,7 @@ int lp_broker_start(const struct lp_policy *policy, const struct lp_plan *plan,
 	struct lp_report *report, struct lp_broker **ret_broker, struct lp_err *err);
 
 /* Takes down which directories the floor's rules were put on: once the command has its rules. */
-void lp_broker_started(struct lp_broker *broker);
+void lp_broker_started(struct lp_broker *broker, pid_t command);
 
 /* Whether a call is the broker's to answer. */
 bool lp_broker_serves(const struct lp_notification *call);

@@ -97,6 +97,15 @@ struct lp_broker {
 	struct sleeper *sleepers;
 	size_t sleeper_count;
 	int timer;
+	struct nested {
+		struct confined {
+			pid_t pid;
+			unsigned long long start;
+		} items[256];
+		size_t count;
+		bool is_full;
+	} nested;
+	pid_t command;
 	struct mask { /* what umask a thread had a moment ago */
 		pid_t tid;
 		mode_t mask;
@@ -203,3 +212,12 @@ int lp_act_times(struct act *act);
 int lp_act_setxattr(struct act *act);
 int lp_act_removexattr(struct act *act);
 int lp_act_ioctl(struct act *act);
+
+int lp_act_bind(struct act *act);
+
+/* ---- nested.c: processes with a ruleset of their own --------------------------------------------
+ */
+
+int lp_act_restrict(struct act *act);
+/* Whether rules that the broker does not know may hold for the caller. */
+bool lp_is_nested(const struct act *act);

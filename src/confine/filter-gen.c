@@ -289,6 +289,10 @@ static void add_edge(struct filter *filter)
 	add_open(filter, "openat", 2);
 	/* the broker makes files by the caller's umask, which it need not ask for each time then */
 	add(filter, "umask", NOTIFY, {0});
+	/* nor may it do what a program has forbidden itself */
+	add_known(filter, &(struct known_call){"landlock_restrict_self", 446}, NOTIFY);
+	if (filter->bits & LP_FILTER_UNIX)
+		add(filter, "bind", NOTIFY, {0});
 	filter->rules.hottest = (uint32_t)seccomp_syscall_resolve_name_arch(filter->arch, "openat");
 }
 

@@ -356,6 +356,16 @@ static void receive(struct caller *caller)
 		lp_notify_answer(listener, caller->call.id, r);
 }
 
+bool lp_gate_serves(const struct lp_notification *call)
+{
+	static const int calls[] = {SYS_connect, SYS_socket, SYS_bind, SYS_listen, SYS_recvfrom};
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(calls); i++)
+		if (calls[i] == call->call)
+			return true;
+	return false;
+}
+
 /* What the gate does for the command must not succeed by root's privileges: those are not its. */
 static int lay_down_privileges(const struct lp_gate *gate)
 {

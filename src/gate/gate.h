@@ -44,6 +44,8 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 
 /* The listener that the filter's notifications come from; it stays the caller's. */
 void lp_gate_listen(struct lp_gate *gate, int listener);
+/* Whether a call is the gate's to answer. */
+bool lp_gate_serves(const struct lp_notification *call);
 /* Answers one call of LP_FILTER_GATE, now or later. */
 void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call);
 

@@ -263,7 +263,7 @@ static void take_listener(struct supervisor *supervisor)
 		if (supervisor->gate)
 			lp_gate_listen(supervisor->gate, fd);
 		if (supervisor->broker)
-			lp_broker_started(supervisor->broker);
+			lp_broker_started(supervisor->broker, supervisor->watch.command);
 		watch(supervisor, fd, SOURCE_LISTENER);
 	}
 	lp_closep(&supervisor->handover[0]);
@@ -276,10 +276,10 @@ static void serve_call(const struct supervisor *supervisor)
 
 	if (lp_notify_receive(supervisor->listener, &call) < 0)
 		return; /* its caller is gone */
-	if (supervisor->broker && lp_broker_serves(&call))
-		lp_broker_call(supervisor->broker, supervisor->listener, &call);
-	else if (supervisor->gate)
+	if (supervisor->gate && lp_gate_serves(&call))
 		lp_gate_call(supervisor->gate, &call);
+	else if (supervisor->broker && lp_broker_serves(&call))
+		lp_broker_call(supervisor->broker, supervisor->listener, &call);
 	else
 		lp_notify_answer(supervisor->listener, call.id, -EPERM);
 }

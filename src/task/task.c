@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-mode_t lp_task_umask(pid_t tid)
+/* The number in a line of /proc/TID/status, or otherwise. */
+static long status_number(pid_t tid, const char *name, int base, long otherwise)
 {
 	char path[64], text[4096], *line;
 	ssize_t n;
@@ -24,8 +25,18 @@ mode_t lp_task_umask(pid_t tid)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, "Umask:");
-	return line ? (mode_t)strtol(line + 6, NULL, 8) & 0777 : 0777;
+	line = strstr(text, name);
+	return line ? strtol(line + strlen(name), NULL, base) : otherwise;
+}
+
+pid_t lp_task_process(pid_t tid)
+{
+	return (pid_t)status_number(tid, "\nTgid:", 10, -1);
+}
+
+mode_t lp_task_umask(pid_t tid)
+{
+	return (mode_t)status_number(tid, "\nUmask:", 8, 0777) & 0777;
 }
 
 void lp_task_name(pid_t tid, char *ret_name, size_t size)

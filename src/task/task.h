@@ -8,6 +8,9 @@
 
 #include "base/base.h"
 
+/* The process that a thread belongs to, or -1. */
+pid_t lp_task_process(pid_t tid);
+
 /* The umask of a thread; everything is masked where it cannot be found out. */
 mode_t lp_task_umask(pid_t tid);
 
