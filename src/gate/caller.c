@@ -18,19 +18,35 @@
 
 #include "gate/parts.h"
 
-/* The process of a thread: kernels before 6.9 have pidfds for processes only. */
-static pid_t find_process(pid_t tid)
+/* /proc/TID/status; empty if the thread is gone. */
+static void load_status(pid_t tid, char ret_status[4096])
 {
-	char path[64], text[4096], *line;
+	char path[64];
 	ssize_t n;
 	lp_autoclose int fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, "\nTgid:");
-	return line ? (pid_t)strtol(line + 6, NULL, 10) : -1;
+	n = fd < 0 ? -1 : read(fd, ret_status, 4095);
+	ret_status[n > 0 ? n : 0] = '\0';
+}
+
+/* The number in a line of it ("\nTgid:"), or otherwise. The name of the program, which is the
+ * caller's to choose, is one line however it is written. */
+static uint64_t read_status(const char *status, const char *name, int base, uint64_t otherwise)
+{
+	const char *line = strstr(status, name);
+
+	return line ? strtoull(line + strlen(name), NULL, base) : otherwise;
+}
+
+/* The process of a thread: kernels before 6.9 have pidfds for processes only. */
+static pid_t find_process(pid_t tid)
+{
+	char status[4096];
+
+	load_status(tid, status);
+	return (pid_t)read_status(status, "\nTgid:", 10, (uint64_t)-1);
 }
 
 static int open_pidfd(pid_t tid)
@@ -174,16 +190,31 @@ void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_
 
 mode_t lp_caller_umask(const struct caller *caller)
 {
-	char path[64], text[4096], *line;
-	ssize_t n;
-	lp_autoclose int fd = -1;
+	char status[4096];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", caller->call.tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, "Umask:");
-	return line ? (mode_t)strtol(line + 6, NULL, 8) & 0777 : 0777;
+	load_status(caller->call.tid, status);
+	return (mode_t)read_status(status, "\nUmask:", 8, 0777) & 0777;
+}
+
+/* The kernel's own: the call is made again, or fails with EINTR, as the signal's handler asks. */
+#define ERESTARTSYS 512
+
+int lp_caller_signalled(const struct caller *caller, bool restarts)
+{
+	char status[4096];
+	uint64_t pending, own;
+
+	load_status(caller->call.tid, status);
+	pending = ~read_status(status, "\nSigBlk:", 16, ~0ULL) &
+		  ~read_status(status, "\nSigIgn:", 16, ~0ULL);
+	own = pending & read_status(status, "\nSigPnd:", 16, 0);
+	pending &= read_status(status, "\nShdPnd:", 16, 0);
+	if (read_status(status, "\nThreads:", 10, 0) == 1)
+		own |= pending;
+	if (own)
+		return restarts ? -ERESTARTSYS : -EINTR;
+	/* another thread may take it, and then nobody would translate the kernel's own number */
+	return pending & read_status(status, "\nSigCgt:", 16, 0) ? -EINTR : 0;
 }
 
 /* The path as text: what the address holds up to its end or a NUL. */

@@ -92,14 +92,17 @@ static int connect_to_gate(struct caller *caller, struct lp_packet *packet, bool
 		length = sizeof(address.in6);
 	}
 	lp_caller_program(caller, packet->program);
-	/* this does not block: each connection is accepted before the next one is made */
-	r = connect(caller->fd, &address.any, length) < 0 ? -errno : 0;
+	/* each connection is accepted before the next one is made */
+	r = -lp_connect_briefly(caller->gate, caller->fd, &address.any, length);
 	if (r == 0 || r == -EINPROGRESS) {
 		int announced = lp_pending_announce(caller, packet, to_resolver);
 
 		if (announced < 0)
 			return announced;
 	}
+	/* seldom: strangers have filled the port's queue */
+	if (r == -EINPROGRESS && !(fcntl(caller->fd, F_GETFL) & O_NONBLOCK))
+		return lp_pending_later(caller, false, &address.any, length);
 	return r;
 }
 

@@ -48,11 +48,41 @@ static int watch(const struct lp_gate *gate, int fd, uint32_t events, enum sourc
 	return epoll_ctl(gate->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-void lp_gate_rewatch(const struct lp_gate *gate, int fd, uint32_t events, enum source source)
+static struct queue *queue_of(struct lp_gate *gate, enum source helper)
 {
-	struct epoll_event event = {.events = events, .data.u64 = source};
+	return helper == SOURCE_PROXY ? &gate->proxy : &gate->resolver;
+}
 
-	epoll_ctl(gate->epoll, EPOLL_CTL_MOD, fd, &event);
+/* After the queue has changed. */
+static void watch_queue(struct lp_gate *gate, enum source helper)
+{
+	const struct queue *queue = queue_of(gate, helper);
+	struct epoll_event event = {
+		.events = queue->first && !queue->is_held_up ? EPOLLIN | EPOLLOUT : EPOLLIN,
+		.data.u64 = helper};
+
+	epoll_ctl(gate->epoll, EPOLL_CTL_MOD, queue->socket, &event);
+	if (queue->first && queue->is_held_up)
+		lp_pending_set_timer(gate);
+}
+
+int lp_gate_send(struct lp_gate *gate, enum source helper, const struct lp_packet *packet, int fd)
+{
+	struct queue *queue = queue_of(gate, helper);
+	bool waits = queue->first;
+	int r = lp_queue_send(queue, packet, fd);
+
+	if (queue->first && !waits)
+		watch_queue(gate, helper);
+	return r;
+}
+
+static void flush(struct lp_gate *gate, enum source helper)
+{
+	if (!queue_of(gate, helper)->first)
+		return;
+	lp_queue_flush(queue_of(gate, helper));
+	watch_queue(gate, helper);
 }
 
 /* ---- starting ---- */
@@ -154,6 +184,7 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 		.listener = -1,
 		.proxy.socket = -1,
 		.resolver.socket = -1,
+		.is_privileged = lp_has_capabilities(),
 		.report = order->report};
 	r = open_gate(gate);
 	if (r < 0)
@@ -260,9 +291,7 @@ static int give_resolver(struct caller *caller)
 		fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	fcntl(pair[1], F_SETFL, O_NONBLOCK);
 	lp_caller_program(caller, packet.program);
-	r = lp_queue_send(&gate->resolver, &packet, pair[1]);
-	if (gate->resolver.first)
-		lp_gate_rewatch(gate, gate->resolver.socket, EPOLLIN | EPOLLOUT, SOURCE_RESOLVER);
+	r = lp_gate_send(gate, SOURCE_RESOLVER, &packet, pair[1]);
 	if (r == 0) {
 		if (gate->plan->filter & LP_FILTER_SOCKETS)
 			lp_copies_note(&gate->copies, pair[0]);
@@ -337,29 +366,37 @@ bool lp_gate_serves(const struct lp_notification *call)
 	return false;
 }
 
+/* What the gate does for the command must not succeed by root's privileges: those are not its. */
+static int lay_down_privileges(const struct lp_gate *gate)
+{
+	return gate->is_privileged ? lp_put_capabilities(false) : 0;
+}
+
+static void take_up_privileges(const struct lp_gate *gate)
+{
+	if (gate->is_privileged)
+		lp_put_capabilities(true);
+}
+
 void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 {
 	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
-	int r;
+	int r = lay_down_privileges(gate);
 
-	if (caller.call.call == SYS_recvfrom) {
+	if (r == 0 && caller.call.call == SYS_recvfrom) {
 		receive(&caller);
+		take_up_privileges(gate);
 		return;
 	}
-	r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
-	if (caller.fd >= 0 && caller.call.call != SYS_bind &&
-		(r == 0 || r == -EINPROGRESS || r == LP_ANSWER_LATER))
+	if (r == 0)
+		r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
+	take_up_privileges(gate);
+	if (caller.fd >= 0 && caller.call.call != SYS_bind && (r == 0 || r == -EINPROGRESS))
 		lp_copies_let_go(&gate->copies, caller.fd);
 	lp_closep(&caller.fd);
 	lp_closep(&caller.file);
 	if (r != LP_ANSWER_LATER)
 		lp_notify_answer(gate->listener, caller.call.id, r);
-}
-
-static void flush(const struct lp_gate *gate, struct queue *queue, enum source source)
-{
-	if (!lp_queue_flush(queue))
-		lp_gate_rewatch(gate, queue->socket, EPOLLIN, source);
 }
 
 static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
@@ -372,16 +409,20 @@ static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
 		break;
 	case SOURCE_PROXY:
 		hear_proxy(gate);
-		flush(gate, &gate->proxy, SOURCE_PROXY);
+		flush(gate, SOURCE_PROXY);
 		break;
 	case SOURCE_RESOLVER:
 		lp_gate_hear_names(gate);
-		flush(gate, &gate->resolver, SOURCE_RESOLVER);
+		flush(gate, SOURCE_RESOLVER);
 		break;
 	case SOURCE_TIMER:
 		if (read(gate->timer, &ticks, sizeof(ticks)) < 0)
 			break;
-		lp_pending_tick(gate);
+		flush(gate, SOURCE_PROXY);
+		flush(gate, SOURCE_RESOLVER);
+		if (lay_down_privileges(gate) == 0)
+			lp_pending_tick(gate);
+		take_up_privileges(gate);
 		break;
 	default:
 		break;

@@ -19,20 +19,9 @@
 #include "gate/parts.h"
 
 #define SERVED_MAX           4096
+#define SWEEP_MIN            64
+#define FILES_MAX            512 /* of sockets that are gone */
 #define FIRST_FREE_PORT_FILE "/proc/sys/net/ipv4/ip_unprivileged_port_start"
-
-static int is_socket(const struct lp_address *address, ino_t socket, void *context)
-{
-	(void)address;
-	return socket == *(const ino_t *)context;
-}
-
-static bool still_listens(const struct served *served)
-{
-	ino_t socket = served->socket;
-
-	return lp_table_listeners(served->port, is_socket, &socket);
-}
 
 /* Who listens on a port: the command at this address, others at it, others at any. */
 struct audience {
@@ -72,27 +61,52 @@ bool lp_local_is_free(const struct local *local, unsigned port)
 	return !find_audience(local, &(struct lp_address){{0}}, port).others_anywhere;
 }
 
-static bool is_gone(const struct served *served)
-{
-	struct stat st;
-
-	if (served->port)
-		return !still_listens(served);
-	return served->file >= 0 && (fstat(served->file, &st) < 0 || st.st_nlink == 0);
-}
-
 static void forget(struct served *served)
 {
 	lp_closep(&served->file);
 	free(served);
 }
 
-static void forget_gone(struct local *local)
+static int mark_listener(const struct lp_address *address, ino_t socket, void *context)
 {
+	struct local *local = context;
+
+	(void)address;
+	for (struct served *at = local->first; at; at = at->next)
+		if (at->port && at->socket == socket)
+			at->is_seen = true;
+	return 0;
+}
+
+static void mark_unix(ino_t socket, void *context)
+{
+	struct local *local = context;
+
+	for (struct served *at = local->first; at; at = at->next)
+		if (!at->port && at->socket == socket)
+			at->is_seen = true;
+}
+
+/* A file whose socket is gone is kept as long as there is room: who connects to it is told so. */
+static bool is_gone(const struct served *served, bool files_too)
+{
+	struct stat st;
+
+	if (served->file < 0)
+		return !served->is_seen;
+	return fstat(served->file, &st) < 0 || st.st_nlink == 0 || (files_too && !served->is_seen);
+}
+
+static void forget_gone(struct local *local, bool files_too)
+{
+	for (struct served *at = local->first; at; at = at->next)
+		at->is_seen = false;
+	lp_table_listeners(0, mark_listener, local);
+	lp_table_unix(mark_unix, local);
 	for (struct served **at = &local->first; *at;) {
 		struct served *served = *at;
 
-		if (!is_gone(served)) {
+		if (!is_gone(served, files_too)) {
 			at = &served->next;
 			continue;
 		}
@@ -102,13 +116,22 @@ static void forget_gone(struct local *local)
 	}
 }
 
+/* Looking costs as much as what is remembered: only when that has doubled. */
+static void make_room(struct local *local)
+{
+	if (local->count < local->sweep_at || local->count < SWEEP_MIN)
+		return;
+	forget_gone(local, false);
+	if (local->count >= FILES_MAX)
+		forget_gone(local, true);
+	local->sweep_at = local->count * 2 < SERVED_MAX ? local->count * 2 : SERVED_MAX;
+}
+
 static int remember(struct local *local, struct served served)
 {
 	struct served *kept;
 
-	/* looking costs as much as what is remembered: only now and then */
-	if (local->count >= 64 && !(local->count & (local->count - 1)))
-		forget_gone(local);
+	make_room(local);
 	kept = local->count < SERVED_MAX ? malloc(sizeof(*kept)) : NULL;
 	if (!kept) {
 		lp_closep(&served.file);
@@ -335,23 +358,15 @@ static bool may_create(const struct lp_gate *gate, int dir, const char *name)
 
 static int bind_file(struct caller *caller)
 {
-	struct sockaddr_un place = {.sun_family = AF_UNIX};
-	struct served served = {0};
+	struct served served = {.socket = inode_of(caller->fd)};
 	lp_autoclose int dir = -1;
 	char name[109];
-	mode_t old;
 	int r = lp_caller_parent(caller, &dir, name);
 
-	if (r < 0)
-		return r;
-	if (!may_create(caller->gate, dir, name))
-		return -EACCES;
-	if (snprintf(place.sun_path, sizeof(place.sun_path), "/proc/self/fd/%d/%s", dir, name) >=
-		(int)sizeof(place.sun_path))
-		return -ENAMETOOLONG;
-	old = umask(lp_caller_umask(caller));
-	r = bind(caller->fd, (struct sockaddr *)&place, sizeof(place)) < 0 ? -errno : 0;
-	umask(old);
+	if (r == 0 && !may_create(caller->gate, dir, name))
+		r = -EACCES;
+	if (r == 0)
+		r = lp_bind_file(caller, dir, name);
 	if (r < 0)
 		return r;
 	served.file = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

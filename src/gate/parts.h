@@ -17,13 +17,14 @@ struct queue {
 	int socket;
 	struct queued *first, **last;
 	size_t count;
+	bool is_held_up; /* by other things than its socket: EPOLLOUT does not tell when to go on */
 };
 
 /* Sends, or keeps packet and fd (a copy) until _flush. -ENOBUFS when too much waits. 0 or -errno.
  */
 int lp_queue_send(struct queue *queue, const struct lp_packet *packet, int fd);
-/* Whether something still waits for EPOLLOUT. */
-bool lp_queue_flush(struct queue *queue);
+/* Sends what can be sent now. */
+void lp_queue_flush(struct queue *queue);
 void lp_queue_clear(struct queue *queue);
 
 /* ---- names.c: addresses that stand for names ------------------------------------------------ */
@@ -78,6 +79,11 @@ void lp_callers_forget(struct lp_gate *gate);
 bool lp_caller_ip(const struct caller *caller, struct lp_address *ret_address, unsigned *ret_port);
 /* 0.0.0.0 or :: */
 bool lp_address_is_any(const struct lp_address *address);
+/*
+ * 0, or what a call that waits is answered with because a signal has come for its caller; restarts:
+ * it is one that SA_RESTART applies to.
+ */
+int lp_caller_signalled(const struct caller *caller, bool restarts);
 /* The name of the caller's program, which the caller can choose; "" if it is gone. */
 void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_SIZE]);
 /* The umask of the caller. */
@@ -126,13 +132,26 @@ int lp_copies_bind(const struct caller *caller, const struct sockaddr *address, 
  */
 int lp_bound_to(int fd, int file);
 
+/* ---- place.c: where a unix socket is bound ----------------------------------------------------
+ */
+
+/*
+ * Binds the caller's socket to name in folder (O_PATH), which is what its address leads to, as
+ * itself would: its own text is what getsockname(2) shows wherever that is safe. 0 or -errno. What
+ * stands at the name afterwards may be another file (lp_bound_to).
+ */
+int lp_bind_file(const struct caller *caller, int folder, const char *name);
+
 /* ---- tables.c: who listens ------------------------------------------------------------------- */
 
-/* What each listener on a port is shown to; the first answer but 0 ends it. */
+/* What each listener on a port (0: any) is shown to; the first answer but 0 ends it. */
 typedef int lp_listener_reader(const struct lp_address *address, ino_t socket, void *context);
 
 /* The reader's answer, or 0. After trouble it may be shown some listeners twice. */
 int lp_table_listeners(unsigned port, lp_listener_reader *reader, void *context);
+/* What the inode of each unix socket is shown to. */
+typedef void lp_unix_reader(ino_t socket, void *context);
+void lp_table_unix(lp_unix_reader *reader, void *context);
 /* The inode of the socket that has an abstract name now, or 0. */
 ino_t lp_table_abstract(const char *name, size_t length);
 
@@ -142,16 +161,17 @@ struct served {
 	struct served *next;
 	struct lp_address address; /* TCP */
 	unsigned port;
-	ino_t socket;   /* TCP and abstract: the socket's inode */
+	ino_t socket;   /* its inode */
 	int file;       /* unix: O_PATH of the socket file, or -1 */
 	char name[109]; /* abstract: without the NUL */
 	size_t name_length;
+	bool is_seen; /* in a sweep */
 };
 
 /* What the command serves, each remembered for as long as it is there. */
 struct local {
 	struct served *first;
-	size_t count;
+	size_t count, sweep_at; /* sweep_at: how many there are when those that are gone go */
 };
 
 int lp_local_bind(struct caller *caller);
@@ -189,15 +209,15 @@ int lp_datagram_receive(struct caller *caller);
 int lp_connect_ip(struct caller *caller);
 int lp_connect_unix(struct caller *caller);
 /*
- * Connects the caller's socket without blocking the gate, whatever the socket's mode: for a
- * blocking caller that has to wait, the answer comes later.
- */
-/*
  * connect(2) that ends soon: another thread of the caller may have made the socket a blocking one
  * again. 0 or a positive errno; EAGAIN or EINPROGRESS if it did not come to an end.
  */
 int lp_connect_briefly(
 	const struct lp_gate *gate, int fd, const struct sockaddr *address, socklen_t length);
+/*
+ * Connects the caller's socket without blocking the gate, whatever the socket's mode: for a
+ * blocking caller that has to wait, the answer comes later.
+ */
 int lp_connect_as(struct caller *caller, const struct sockaddr *address, socklen_t length);
 
 /* ---- gate.c -----------------------------------------------------------------------------------
@@ -217,7 +237,8 @@ struct arrival {
 struct waiter {
 	struct waiter *next;
 	struct caller caller;
-	bool again; /* the peer's queue was full: to be tried anew */
+	bool again;       /* the peer's queue was full: to be tried anew */
+	int64_t deadline; /* of the socket's SO_SNDTIMEO; 0: none */
 	struct sockaddr_storage address;
 	socklen_t length;
 };
@@ -237,6 +258,7 @@ struct lp_gate {
 	struct lp_report *report; /* the supervisor's */
 	timer_t watchdog;         /* over calls that might block */
 	bool has_watchdog;
+	bool is_privileged; /* has capabilities, which the command has not */
 	struct {
 		pid_t tid;
 		int pidfd, comm; /* comm: its name's file, or -1 */
@@ -252,8 +274,8 @@ enum source {
 	SOURCE_TIMER,
 };
 
-/* Changes what is waited for on a descriptor that is watched. */
-void lp_gate_rewatch(const struct lp_gate *gate, int fd, uint32_t events, enum source source);
+/* Sends to SOURCE_PROXY or SOURCE_RESOLVER, as lp_queue_send, and waits for what holds it up. */
+int lp_gate_send(struct lp_gate *gate, enum source helper, const struct lp_packet *packet, int fd);
 
 /* ---- pending.c --------------------------------------------------------------------------------
  */
@@ -265,6 +287,8 @@ int lp_pending_later(
 	struct caller *caller, bool again, const struct sockaddr *address, socklen_t length);
 /* Accepts what is there; strangers are closed at once. */
 void lp_pending_accept(struct lp_gate *gate);
-/* Looks at all who wait: to be called when the timer has run out. */
+/* Looks at those who wait: to be called when the timer has run out. */
 void lp_pending_tick(struct lp_gate *gate);
+/* Sets the timer for all that waits for it. */
+void lp_pending_set_timer(const struct lp_gate *gate);
 void lp_pending_clear(struct lp_gate *gate);

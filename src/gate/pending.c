@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +21,7 @@
 #define ARRIVAL_TIMEOUT_MS 10000
 #define WAITERS_MAX        1024
 #define RETRY_MS           20
+#define TICK_MS            5  /* spent on those who wait, before others have their turn */
 #define ROUNDS             64 /* accepted at once, before others have their turn */
 
 static int64_t now_ms(void)
@@ -75,29 +76,19 @@ void lp_pending_accept(struct lp_gate *gate)
 		arrival = take_arrival(gate, &from, port);
 		if (!arrival)
 			continue;
-		if (arrival->to_resolver) {
-			lp_queue_send(&gate->resolver, &arrival->packet, fd);
-			if (gate->resolver.first)
-				lp_gate_rewatch(gate, gate->resolver.socket, EPOLLIN | EPOLLOUT,
-					SOURCE_RESOLVER);
-		} else {
-			lp_queue_send(&gate->proxy, &arrival->packet, fd);
-			if (gate->proxy.first)
-				lp_gate_rewatch(
-					gate, gate->proxy.socket, EPOLLIN | EPOLLOUT, SOURCE_PROXY);
-		}
+		lp_gate_send(gate, arrival->to_resolver ? SOURCE_RESOLVER : SOURCE_PROXY,
+			&arrival->packet, fd);
 	}
 }
 
-static void set_timer(const struct lp_gate *gate)
+void lp_pending_set_timer(const struct lp_gate *gate)
 {
-	long ms = 0;
+	long ms = gate->arrivals ? ARRIVAL_TIMEOUT_MS : 0;
 	struct itimerspec spec = {0};
 
-	for (const struct waiter *at = gate->waiters; at; at = at->next)
+	if (gate->waiters || (gate->proxy.first && gate->proxy.is_held_up) ||
+		(gate->resolver.first && gate->resolver.is_held_up))
 		ms = RETRY_MS;
-	if (!ms && gate->arrivals)
-		ms = ARRIVAL_TIMEOUT_MS;
 	spec.it_value = (struct timespec){ms / 1000, ms % 1000 * 1000000};
 	timerfd_settime(gate->timer, 0, &spec, NULL);
 }
@@ -123,7 +114,7 @@ int lp_pending_announce(struct caller *caller, const struct lp_packet *packet, b
 	gate->arrivals = arrival;
 	lp_pending_accept(gate);
 	if (gate->arrivals) /* seldom: the kernel was slower than we are */
-		set_timer(gate);
+		lp_pending_set_timer(gate);
 	return 0;
 }
 
@@ -145,6 +136,18 @@ static void forget_late_arrivals(struct lp_gate *gate)
 
 /* ---- blocking callers that wait ---- */
 
+/* When SO_SNDTIMEO ends the wait; 0: never. */
+static int64_t find_deadline(int fd)
+{
+	struct timeval limit = {0};
+	socklen_t size = sizeof(limit);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &size) < 0 ||
+		(!limit.tv_sec && !limit.tv_usec))
+		return 0;
+	return now_ms() + (int64_t)limit.tv_sec * 1000 + limit.tv_usec / 1000;
+}
+
 int lp_pending_later(
 	struct caller *caller, bool again, const struct sockaddr *address, socklen_t length)
 {
@@ -153,8 +156,11 @@ int lp_pending_later(
 
 	if (!waiter)
 		return -EAGAIN;
-	*waiter = (struct waiter){
-		.caller = *caller, .again = again, .length = length, .next = gate->waiters};
+	*waiter = (struct waiter){.caller = *caller,
+		.again = again,
+		.deadline = find_deadline(caller->fd),
+		.length = length,
+		.next = gate->waiters};
 	memcpy(&waiter->address, address, length);
 	waiter->caller.fd = fcntl(caller->fd, F_DUPFD_CLOEXEC, 0);
 	if (waiter->caller.fd < 0) {
@@ -164,7 +170,7 @@ int lp_pending_later(
 	caller->file = -1;
 	gate->waiters = waiter;
 	gate->waiter_count++;
-	set_timer(gate);
+	lp_pending_set_timer(gate);
 	return LP_ANSWER_LATER;
 }
 
@@ -189,32 +195,69 @@ static int look_again(struct waiter *waiter)
 	return getsockopt(caller->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
 }
 
+/* As look_again; what a wait in the kernel would heed is heeded here. */
+static int look_at(struct waiter *waiter)
+{
+	int r = look_again(waiter);
+
+	if (r <= 0)
+		return r;
+	if (waiter->deadline && now_ms() >= waiter->deadline)
+		return waiter->again ? -EAGAIN : -EINPROGRESS;
+	r = lp_caller_signalled(&waiter->caller, !waiter->deadline);
+	return r < 0 ? r : 1;
+}
+
+static void end_wait(struct lp_gate *gate, struct waiter **at, int r)
+{
+	struct waiter *waiter = *at;
+
+	if (r == 0 || r == -EINPROGRESS)
+		lp_copies_let_go(&gate->copies, waiter->caller.fd);
+	lp_notify_answer(gate->listener, waiter->caller.call.id, r);
+	*at = waiter->next;
+	gate->waiter_count--;
+	close(waiter->caller.fd);
+	lp_closep(&waiter->caller.file);
+	free(waiter);
+}
+
+/* Those from rest on are the first to be looked at next. */
+static void turn(struct lp_gate *gate, struct waiter **at)
+{
+	struct waiter *rest = *at;
+
+	if (!rest || rest == gate->waiters)
+		return;
+	*at = NULL;
+	for (at = &rest->next; *at; at = &(*at)->next)
+		;
+	*at = gate->waiters;
+	gate->waiters = rest;
+}
+
 static void serve_waiters(struct lp_gate *gate)
 {
-	for (struct waiter **at = &gate->waiters; *at;) {
-		struct waiter *waiter = *at;
-		int r = lp_notify_is_valid(gate->listener, waiter->caller.call.id)
-				? look_again(waiter)
-				: -EINTR;
+	const int64_t end = now_ms() + TICK_MS;
+	struct waiter **at = &gate->waiters;
 
-		if (r > 0) {
-			at = &waiter->next;
-			continue;
-		}
-		lp_notify_answer(gate->listener, waiter->caller.call.id, r);
-		*at = waiter->next;
-		gate->waiter_count--;
-		close(waiter->caller.fd);
-		lp_closep(&waiter->caller.file);
-		free(waiter);
+	while (*at && now_ms() <= end) {
+		int r = lp_notify_is_valid(gate->listener, (*at)->caller.call.id) ? look_at(*at)
+										  : -EINTR;
+
+		if (r > 0)
+			at = &(*at)->next;
+		else
+			end_wait(gate, at, r);
 	}
+	turn(gate, at);
 }
 
 void lp_pending_tick(struct lp_gate *gate)
 {
 	serve_waiters(gate);
 	forget_late_arrivals(gate);
-	set_timer(gate);
+	lp_pending_set_timer(gate);
 }
 
 void lp_pending_clear(struct lp_gate *gate)

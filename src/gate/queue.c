@@ -39,12 +39,24 @@ static int keep(struct queue *queue, const struct lp_packet *packet, int fd)
 	return 0;
 }
 
+/*
+ * Whether there is hope for later. As many descriptors may be on their way as the user may have
+ * open, and it takes memory: when that has passed, nothing tells.
+ */
+static bool must_wait(struct queue *queue, int r)
+{
+	queue->is_held_up = r == -ETOOMANYREFS || r == -ENOBUFS || r == -ENOMEM;
+	return queue->is_held_up || r == -EAGAIN;
+}
+
 int lp_queue_send(struct queue *queue, const struct lp_packet *packet, int fd)
 {
-	int r = queue->first ? -EAGAIN : lp_packet_send(queue->socket, packet, fd);
+	int r;
 
-	/* ETOOMANYREFS: as many descriptors are on their way as the user may have open */
-	return r == -EAGAIN || r == -ETOOMANYREFS ? keep(queue, packet, fd) : r;
+	if (queue->first)
+		return keep(queue, packet, fd);
+	r = lp_packet_send(queue->socket, packet, fd);
+	return must_wait(queue, r) ? keep(queue, packet, fd) : r;
 }
 
 static void drop_first(struct queue *queue)
@@ -57,16 +69,11 @@ static void drop_first(struct queue *queue)
 	free(item);
 }
 
-bool lp_queue_flush(struct queue *queue)
+void lp_queue_flush(struct queue *queue)
 {
-	while (queue->first) {
-		int r = lp_packet_send(queue->socket, &queue->first->packet, queue->first->fd);
-
-		if (r == -EAGAIN || r == -ETOOMANYREFS)
-			return true;
+	while (queue->first && !must_wait(queue, lp_packet_send(queue->socket,
+							 &queue->first->packet, queue->first->fd)))
 		drop_first(queue);
-	}
-	return false;
 }
 
 void lp_queue_clear(struct queue *queue)

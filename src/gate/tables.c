@@ -68,7 +68,7 @@ static int read_answers(
 		if (at->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 			at->nlmsg_len < NLMSG_LENGTH(sizeof(*found)))
 			return -EPROTO;
-		if (!*ret_said && ntohs(found->id.idiag_sport) == port)
+		if (!*ret_said && (!port || ntohs(found->id.idiag_sport) == port))
 			*ret_said = show(found, reader, context);
 	}
 	return 1;
@@ -133,7 +133,7 @@ static int read_table(const char *table, unsigned wanted, lp_listener_reader *re
 			continue;
 		if (state != STATE_LISTEN) /* listeners come first */
 			break;
-		if (port == wanted && parse_address(text, &address))
+		if ((!wanted || port == wanted) && parse_address(text, &address))
 			r = reader(&address, socket, context);
 	}
 	fclose(file);
@@ -151,6 +151,21 @@ int lp_table_listeners(unsigned port, lp_listener_reader *reader, void *context)
 }
 
 /* ---- /proc/net/unix ---- */
+
+void lp_table_unix(lp_unix_reader *reader, void *context)
+{
+	FILE *file = fopen("/proc/net/unix", "re");
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long inode;
+
+		if (sscanf(line, "%*x: %*x %*x %*x %*x %*x %lu", &inode) == 1)
+			reader(inode, context);
+	}
+	if (file)
+		fclose(file);
+}
 
 ino_t lp_table_abstract(const char *name, size_t length)
 {
