@@ -82,11 +82,6 @@ int lp_pidfd_open(pid_t pid);
 /* Empties every capability set for good, the bounding set too where that is allowed. 0, -errno. */
 int lp_drop_capabilities(void);
 
-/* Whether the calling process has capabilities in effect. */
-bool lp_has_capabilities(void);
-/* Takes them out of effect, or back into it: all that are permitted. 0 or -errno. */
-int lp_put_capabilities(bool into_effect);
-
 /* ---- seccomp notification (5.9 on: with ADDFD) --------------------------------------------- */
 
 struct sock_fprog;

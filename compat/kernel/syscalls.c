@@ -169,23 +169,3 @@ int lp_drop_capabilities(void)
 			break;
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
-
-bool lp_has_capabilities(void)
-{
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct held[2] = {{0}};
-
-	return syscall(SYS_capget, &header, held) < 0 || held[0].effective || held[1].effective;
-}
-
-int lp_put_capabilities(bool into_effect)
-{
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct held[2] = {{0}};
-
-	if (syscall(SYS_capget, &header, held) < 0)
-		return -errno;
-	for (size_t i = 0; i < LP_ARRAY_SIZE(held); i++)
-		held[i].effective = into_effect ? held[i].permitted : 0;
-	return result(syscall(SYS_capset, &header, held));
-}

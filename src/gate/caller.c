@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "gate/parts.h"
+#include "task/task.h"
 
 /* /proc/TID/status; empty if the thread is gone. */
 static void load_status(pid_t tid, char ret_status[4096])
@@ -40,15 +41,6 @@ static uint64_t read_status(const char *status, const char *name, int base, uint
 	return line ? strtoull(line + strlen(name), NULL, base) : otherwise;
 }
 
-/* The process of a thread: kernels before 6.9 have pidfds for processes only. */
-static pid_t find_process(pid_t tid)
-{
-	char status[4096];
-
-	load_status(tid, status);
-	return (pid_t)read_status(status, "\nTgid:", 10, (uint64_t)-1);
-}
-
 static int open_pidfd(pid_t tid)
 {
 	int fd = lp_pidfd_open_thread(tid);
@@ -56,7 +48,7 @@ static int open_pidfd(pid_t tid)
 	if (fd == -EINVAL)
 		fd = lp_pidfd_open(tid);
 	if (fd == -EINVAL || fd == -ENOENT)
-		fd = lp_pidfd_open(find_process(tid));
+		fd = lp_pidfd_open(lp_task_process(tid));
 	return fd;
 }
 
@@ -186,14 +178,6 @@ void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_
 	}
 	ret_program[n > 0 ? n : 0] = '\0';
 	ret_program[strcspn(ret_program, "\n")] = '\0';
-}
-
-mode_t lp_caller_umask(const struct caller *caller)
-{
-	char status[4096];
-
-	load_status(caller->call.tid, status);
-	return (mode_t)read_status(status, "\nUmask:", 8, 0777) & 0777;
 }
 
 /* The kernel's own: the call is made again, or fails with EINTR, as the signal's handler asks. */

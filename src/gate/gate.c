@@ -184,7 +184,6 @@ int lp_gate_start(const struct lp_gate_order *order, struct lp_gate **ret_gate, 
 		.listener = -1,
 		.proxy.socket = -1,
 		.resolver.socket = -1,
-		.is_privileged = lp_has_capabilities(),
 		.report = order->report};
 	r = open_gate(gate);
 	if (r < 0)
@@ -366,31 +365,16 @@ bool lp_gate_serves(const struct lp_notification *call)
 	return false;
 }
 
-/* What the gate does for the command must not succeed by root's privileges: those are not its. */
-static int lay_down_privileges(const struct lp_gate *gate)
-{
-	return gate->is_privileged ? lp_put_capabilities(false) : 0;
-}
-
-static void take_up_privileges(const struct lp_gate *gate)
-{
-	if (gate->is_privileged)
-		lp_put_capabilities(true);
-}
-
 void lp_gate_call(struct lp_gate *gate, const struct lp_notification *call)
 {
 	struct caller caller = {.gate = gate, .call = *call, .fd = -1, .file = -1};
-	int r = lay_down_privileges(gate);
+	int r;
 
-	if (r == 0 && caller.call.call == SYS_recvfrom) {
+	if (caller.call.call == SYS_recvfrom) {
 		receive(&caller);
-		take_up_privileges(gate);
 		return;
 	}
-	if (r == 0)
-		r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
-	take_up_privileges(gate);
+	r = caller.call.call == SYS_socket ? make_socket(&caller) : decide(&caller);
 	if (caller.fd >= 0 && caller.call.call != SYS_bind && (r == 0 || r == -EINPROGRESS))
 		lp_copies_let_go(&gate->copies, caller.fd);
 	lp_closep(&caller.fd);
@@ -420,9 +404,7 @@ static void serve_one(struct lp_gate *gate, const struct epoll_event *event)
 			break;
 		flush(gate, SOURCE_PROXY);
 		flush(gate, SOURCE_RESOLVER);
-		if (lay_down_privileges(gate) == 0)
-			lp_pending_tick(gate);
-		take_up_privileges(gate);
+		lp_pending_tick(gate);
 		break;
 	default:
 		break;

@@ -86,8 +86,6 @@ bool lp_address_is_any(const struct lp_address *address);
 int lp_caller_signalled(const struct caller *caller, bool restarts);
 /* The name of the caller's program, which the caller can choose; "" if it is gone. */
 void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_SIZE]);
-/* The umask of the caller. */
-mode_t lp_caller_umask(const struct caller *caller);
 /*
  * The folder that holds the path in the address, opened as the caller sees it, and the last name.
  * 0 or the error of the call.
@@ -258,7 +256,6 @@ struct lp_gate {
 	struct lp_report *report; /* the supervisor's */
 	timer_t watchdog;         /* over calls that might block */
 	bool has_watchdog;
-	bool is_privileged; /* has capabilities, which the command has not */
 	struct {
 		pid_t tid;
 		int pidfd, comm; /* comm: its name's file, or -1 */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "gate/parts.h"
+#include "task/task.h"
 
 struct order {
 	const struct caller *caller;
@@ -96,7 +97,7 @@ static int bind_by_text(struct order *order, int folder)
 int lp_bind_file(const struct caller *caller, int folder, const char *name)
 {
 	struct order order = {.caller = caller,
-		.umask = lp_caller_umask(caller),
+		.umask = lp_task_umask(caller->call.tid),
 		.directory = folder,
 		.ruleset = -1,
 		.result = -EACCES};

@@ -189,6 +189,9 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 		watch(supervisor, run->inner_control, SOURCE_CONTROL) < 0 ||
 		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0)
 		return lp_fail(err, errno, "epoll: %m");
+	/* what is done for the command must not succeed by root's privileges: those are not its */
+	if (lp_drop_capabilities() < 0)
+		return lp_fail(err, errno, "dropping capabilities: %m");
 	lp_closep(&run->error_pipe);
 	if (!native)
 		lp_closep(&run->inner_socket);
