@@ -71,6 +71,8 @@ static int open_own(const struct act *act, int at_flags, bool follow)
 	char path[PATH_MAX];
 	struct stat st;
 
+	if (at_flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
 	object = lp_object_open(act, dirfd, act->text, by_descriptor || at_flags & AT_EMPTY_PATH,
 		follow && !(at_flags & AT_SYMLINK_NOFOLLOW));
 	if (object < 0)

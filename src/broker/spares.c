@@ -74,7 +74,8 @@ int lp_spares_give(struct spares *spares, int dir, const char *name, mode_t mode
 
 	while (i < LP_SPARE_COUNT && spares->used[i])
 		i++;
-	if (!spares->pool || i == LP_SPARE_COUNT || is_special(dir))
+	/* who may not write to a directory cannot move it */
+	if (!spares->pool || i == LP_SPARE_COUNT || is_special(dir) || !(mode & S_IWUSR))
 		return -EAGAIN;
 	number(i, own);
 	if (fchmodat(spares->dir, own, mode & 01777, 0) < 0 ||
@@ -111,14 +112,13 @@ int lp_spares_take(struct spares *spares, int dir, const char *name)
 
 	while (i < LP_SPARE_COUNT && !spares->used[i])
 		i++;
-	if (i == LP_SPARE_COUNT)
+	/* if not, removing it says why */
+	if (i == LP_SPARE_COUNT || !is_empty(dir, name))
 		return -EAGAIN;
-	if (!is_empty(dir, name))
-		return -ENOTEMPTY;
 	number(i, own);
 	r = move(dir, name, spares->dir, own);
 	if (r < 0)
-		return r;
+		return -EAGAIN;
 	if (!is_empty(spares->dir, own)) { /* somebody was quicker */
 		move(spares->dir, own, dir, name);
 		return -ENOTEMPTY;
