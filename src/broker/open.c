@@ -167,6 +167,8 @@ static int open_object(const struct act *act, const struct wish *wish, int objec
 			lp_act_refused(act, path);
 		return LET_GO_ON;
 	}
+	if (lp_is_view(held))
+		return LET_GO_ON;
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	if (S_ISFIFO(st.st_mode))
