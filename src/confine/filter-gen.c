@@ -149,11 +149,27 @@ static const uint32_t closed_ioctls[] = {
 	0x4b61, /* PIO_FONT */
 	0x4b6c, /* PIO_FONTX */
 	0x4b72, /* KDFONTOP */
+	/* these make and remove names past the path rules */
+	0x50009401, /* BTRFS_IOC_SNAP_CREATE */
+	0x50009417, /* BTRFS_IOC_SNAP_CREATE_V2 */
+	0x5000940e, /* BTRFS_IOC_SUBVOL_CREATE */
+	0x50009418, /* BTRFS_IOC_SUBVOL_CREATE_V2 */
+	0x5000940f, /* BTRFS_IOC_SNAP_DESTROY */
+	0x5000943f, /* BTRFS_IOC_SNAP_DESTROY_V2 */
+	0x4020bc10, /* BCH_IOCTL_SUBVOLUME_CREATE */
+	0x4020bc11, /* BCH_IOCTL_SUBVOLUME_DESTROY */
+	/* these change what a descriptor opened for reading leads to, for good */
+	0x4008941a, /* BTRFS_IOC_SUBVOL_SETFLAGS */
+	0xc0c89425, /* BTRFS_IOC_SET_RECEIVED_SUBVOL */
+	0x40806685, /* FS_IOC_ENABLE_VERITY */
+	0x800c6613, /* FS_IOC_SET_ENCRYPTION_POLICY */
 };
 
 static const uint32_t metadata_ioctls[] = {
 	0x40086602, /* FS_IOC_SETFLAGS */
-	0x40047602, /* FS_IOC_SETVERSION */
+	0x40087602, /* FS_IOC_SETVERSION */
+	0x40086604, /* EXT4_IOC_SETVERSION */
+	0x40047211, /* FAT_IOCTL_SET_ATTRIBUTES */
 	0x401c5820, /* FS_IOC_FSSETXATTR */
 };
 
