@@ -315,7 +315,7 @@ static void add_edge(struct filter *filter)
 /* What keeps calls waiting for the supervisor, and its reading of their arguments, from failing. */
 static void add_listener(struct filter *filter)
 {
-	const uint32_t new_listener = 8, set_dumpable = 4;
+	const uint32_t new_listener = 8, set_dumpable = 4, set_delegation = 1024 + 16;
 
 	/*
 	 * A listener of the command's own would be asked once the supervisor is gone, and could let
@@ -327,6 +327,11 @@ static void add_listener(struct filter *filter)
 	 * (ssh-agent): they are told that it is so. Tracing is closed in here by other means.
 	 */
 	add(filter, "prctl", FAIL(0), IS(0, set_dumpable), IS(1, 0));
+	/*
+	 * Who holds a delegation (6.19) is waited for by whoever changes the directory or the
+	 * file's names: the supervisor would. It looks as on kernels before.
+	 */
+	add(filter, "fcntl", FAIL(EINVAL), IS(1, set_delegation));
 }
 
 /*

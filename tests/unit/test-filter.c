@@ -235,6 +235,8 @@ static const struct row listener_rows[] = {
 	{"own filter", SYS_seccomp, {1, 1}, ALLOW, 0},
 	{"not dumpable", SYS_prctl, {4, 0}, FAIL_WITH(0), 0},
 	{"dumpable", SYS_prctl, {4, 1}, ALLOW, 0},
+	{"delegation", SYS_fcntl, {0, HIGH | 1040}, FAIL_WITH(EINVAL), 0},
+	{"lease", SYS_fcntl, {0, 1024}, ALLOW, 0},
 	{"no new privileges", SYS_prctl, {38, 1}, ALLOW, 0},
 };
 
