@@ -51,6 +51,8 @@ test_needs()
 	sys:npm          npm               npm              npm         npm
 	sys:make         make              make             make        make
 	sys:cmake        cmake             cmake            cmake       cmake
+	sys:patch        patch             patch            patch       patch
+	sys:rsync        rsync             rsync            rsync       rsync
 	sys:cargo        cargo             cargo            rust        cargo
 	sys:tmux         tmux              tmux             tmux        tmux
 	sys:vim          vim               vim-enhanced     vim         vim
@@ -78,7 +80,7 @@ test_needs()
 }
 
 # What must have run, by build; see tests/summary. "shipped" is the build that is installed.
-must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios'
+must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge'
 
 # ---- installing what is missing -----------------------------------------------------------------
 
@@ -289,7 +291,7 @@ install_and_show()
 	*:"$prefix/bin":*) ;;
 	*) printf 'Your PATH does not name that folder; this does: PATH="%s/bin:$PATH"\n' "$prefix" ;;
 	esac
-	printf 'Now go to a project and run: landpen --network open claude\n'
+	printf 'Now go to a project and run: landpen claude\n'
 }
 
 # ---- testing ------------------------------------------------------------------------------------

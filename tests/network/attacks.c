@@ -40,11 +40,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/names.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static int fail(void)
 {
-	printf("%s\n", strerrorname_np(errno) ? strerrorname_np(errno) : "?");
+	printf("%s\n", errno_name(errno));
 	return 1;
 }
 
@@ -56,7 +58,7 @@ static int say(const char *word)
 
 static int broken(const char *what)
 {
-	printf("broken: %s: %s\n", what, strerrorname_np(errno) ? strerrorname_np(errno) : "?");
+	printf("broken: %s: %s\n", what, errno_name(errno));
 	return 2;
 }
 

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../lib/names.h"
+
 /* An act that has printed its own answer returns this instead of 0 or -errno. */
 enum { ACT_PRINTED = 1 };
 
@@ -32,10 +34,6 @@ static inline int result(long value)
 
 /* A number in decimal, hexadecimal or octal; ends the program if text is none. */
 long number(const char *text);
-
-/* The name of an errno or a signal: "EACCES", "SIGSYS"; "?" if unknown. */
-const char *errno_name(int error);
-const char *signal_name(int signal);
 
 /*
  * Runs act in a child and returns what it returned; if a signal killed the child, prints the
