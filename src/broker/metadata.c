@@ -61,6 +61,23 @@ bool lp_is_writable(const struct lp_broker *broker, const char *path)
 	       lp_policy_may(broker->policy, path, LP_ACCESS_WRITE).allowed;
 }
 
+static bool is_own(const struct act *act, int object, const struct stat *st)
+{
+	char path[PATH_MAX];
+	bool has_path = lp_descriptor_text(object, path);
+
+	/* what has no name any more, or never had one, is nobody else's */
+	if (st->st_nlink == 0 && lp_text_is_deleted(path))
+		return true;
+	if (!has_path)
+		return path[0];
+	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode) &&
+		!lp_spares_hold(&act->broker->spares, path) && lp_is_writable(act->broker, path))
+		return true;
+	lp_act_refused(act, path);
+	return false;
+}
+
 /* The object of the call, if its metadata are the command's to change: a descriptor, or -errno. */
 static int open_own(const struct act *act, int at_flags, bool follow)
 {
@@ -68,7 +85,6 @@ static int open_own(const struct act *act, int at_flags, bool follow)
 	int dirfd = form->dir < 0 ? AT_FDCWD : lp_act_number(act, form->dir);
 	bool by_descriptor = form->path < 0 || act->call->args[form->path] == 0;
 	lp_autoclose int object = -1;
-	char path[PATH_MAX];
 	struct stat st;
 
 	if (at_flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
@@ -79,14 +95,8 @@ static int open_own(const struct act *act, int at_flags, bool follow)
 		return object == -ELOOP ? -EPERM : object;
 	if (fstat(object, &st) < 0)
 		return -errno;
-	/* what has no name any more, or never had one, is nobody else's */
-	if (st.st_nlink > 0 && lp_descriptor_text(object, path) &&
-		(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) ||
-			lp_spares_hold(&act->broker->spares, path) ||
-			!lp_is_writable(act->broker, path))) {
-		lp_act_refused(act, path);
+	if (lp_is_view(object) || !is_own(act, object, &st))
 		return -EPERM;
-	}
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	return LP_TAKE_FD(object);

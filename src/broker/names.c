@@ -244,7 +244,7 @@ int lp_act_link(struct act *act)
 
 int lp_act_truncate(struct act *act)
 {
-	lp_autoclose int object = -1;
+	lp_autoclose int object = -1, fd = -1;
 	char path[PATH_MAX], link[32];
 	struct stat st;
 
@@ -257,5 +257,7 @@ int lp_act_truncate(struct act *act)
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	lp_descriptor_link(object, link);
-	return result(truncate(link, (off_t)act->call->args[1]));
+	/* truncate(2) would wait here until a lease is given back */
+	fd = open(link, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : result(ftruncate(fd, (off_t)act->call->args[1]));
 }

@@ -45,10 +45,20 @@ static int give(const struct act *act, const struct wish *wish, int fd)
 
 /* ---- FIFOs ---- */
 
-static void set_timer(const struct lp_broker *broker)
+static int64_t now_ns(void)
 {
-	const long pause = broker->sleepers ? 5000000 : 0;
-	const struct itimerspec spec = {{.tv_nsec = pause}, {.tv_nsec = pause}};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Looks again after a while, however long it took the last time: others are to be served, too. */
+static void set_timer(const struct lp_broker *broker, int64_t spent)
+{
+	const int64_t pause = broker->sleepers ? 5000000 + 8 * spent : 0;
+	const struct itimerspec spec = {
+		.it_value = {pause / 1000000000, (long)(pause % 1000000000)}};
 
 	timerfd_settime(broker->timer, 0, &spec, NULL);
 }
@@ -89,6 +99,8 @@ static void wake(struct sleeper *sleeper, int r)
 
 void lp_open_tick(struct lp_broker *broker)
 {
+	int64_t start = now_ns();
+
 	for (struct sleeper **at = &broker->sleepers; *at;) {
 		struct sleeper *sleeper = *at;
 		int r = lp_notify_is_valid(sleeper->listener, sleeper->call.id) ? try_fifo(sleeper)
@@ -102,7 +114,7 @@ void lp_open_tick(struct lp_broker *broker)
 		broker->sleeper_count--;
 		wake(sleeper, r);
 	}
-	set_timer(broker);
+	set_timer(broker, now_ns() - start);
 }
 
 void lp_open_clear(struct lp_broker *broker)
@@ -141,8 +153,8 @@ static int open_fifo(const struct act *act, const struct wish *wish, int object)
 	}
 	sleeper->next = broker->sleepers;
 	broker->sleepers = sleeper;
-	broker->sleeper_count++;
-	set_timer(broker);
+	if (broker->sleeper_count++ == 0)
+		set_timer(broker, 0);
 	return ANSWERED;
 }
 
@@ -168,6 +180,8 @@ static int open_object(const struct act *act, const struct wish *wish, int objec
 			lp_act_refused(act, path);
 		return LET_GO_ON;
 	}
+	if (lp_is_view(held))
+		return LET_GO_ON;
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	if (S_ISFIFO(st.st_mode))

@@ -172,8 +172,16 @@ int lp_place_find(
 int lp_place_describe(struct place *place);
 /* What the name is now, symlinks not followed. False if it is not there. */
 bool lp_place_stat(const struct place *place, struct stat *ret_st);
-/* The absolute path of what fd is open on; false if it is none. ret_path: PATH_MAX. */
+/*
+ * The absolute path of what fd is open on. False if it has none: ret_path (PATH_MAX) is what the
+ * kernel calls it then ("pipe:[1]"), or "" where that cannot be told.
+ */
 bool lp_descriptor_text(int fd, char *ret_path);
+/* Whether the kernel's text says that the name is gone. */
+bool lp_text_is_deleted(const char *text);
+/* Whether fd is open on something of /proc: what "self" is there is another thing for each process.
+ */
+bool lp_is_view(int fd);
 /* "/proc/self/fd/N", by which the object behind an O_PATH descriptor is reached. */
 void lp_descriptor_link(int fd, char ret_link[32]);
 

@@ -6,11 +6,13 @@
  * about what is held, and a directory that holds protected names cannot be renamed.
  */
 #include <errno.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "broker/parts.h"
@@ -28,6 +30,26 @@ void lp_descriptor_link(int fd, char ret_link[32])
 	snprintf(ret_link, 32, "/proc/self/fd/%d", fd);
 }
 
+static const char deleted[] = " (deleted)";
+
+bool lp_text_is_deleted(const char *text)
+{
+	size_t len = strlen(text), end = sizeof(deleted) - 1;
+
+	return len > end && !strcmp(text + len - end, deleted);
+}
+
+/* Whether text is no name any more of what fd is open on, which has others. */
+static bool is_stale(int fd, const char *text)
+{
+	struct stat st, there;
+
+	return lp_text_is_deleted(text) &&
+	       (fstat(fd, &st) < 0 ||
+		       (st.st_nlink > 0 && (lstat(text, &there) < 0 || there.st_ino != st.st_ino ||
+						   there.st_dev != st.st_dev)));
+}
+
 bool lp_descriptor_text(int fd, char *ret_path)
 {
 	char link[32];
@@ -36,7 +58,16 @@ bool lp_descriptor_text(int fd, char *ret_path)
 	lp_descriptor_link(fd, link);
 	n = readlink(link, ret_path, PATH_MAX - 1);
 	ret_path[n > 0 ? n : 0] = '\0';
-	return n > 0 && ret_path[0] == '/';
+	if (is_stale(fd, ret_path))
+		ret_path[0] = '\0';
+	return ret_path[0] == '/';
+}
+
+bool lp_is_view(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC;
 }
 
 static int open_directory(const struct act *act, int base, const char *path)

@@ -66,27 +66,6 @@ static int move(int from, const char *name, int to, const char *new_name)
 	return syscall(SYS_renameat2, from, name, to, new_name, RENAME_NOREPLACE_) < 0 ? -errno : 0;
 }
 
-int lp_spares_give(struct spares *spares, int dir, const char *name, mode_t mode)
-{
-	char own[16];
-	size_t i = 0;
-	int r;
-
-	while (i < LP_SPARE_COUNT && spares->used[i])
-		i++;
-	/* who may not write to a directory cannot move it */
-	if (!spares->pool || i == LP_SPARE_COUNT || is_special(dir) || !(mode & S_IWUSR))
-		return -EAGAIN;
-	number(i, own);
-	if (fchmodat(spares->dir, own, mode & 01777, 0) < 0 ||
-		utimensat(spares->dir, own, NULL, 0) < 0)
-		return -EAGAIN;
-	r = move(spares->dir, own, dir, name);
-	if (r == 0)
-		spares->used[i] = true;
-	return r == -EXDEV || r == -EINVAL ? -EAGAIN : r;
-}
-
 static bool is_empty(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -102,6 +81,32 @@ static bool is_empty(int dir, const char *name)
 		count++;
 	closedir(stream);
 	return count == 2;
+}
+
+int lp_spares_give(struct spares *spares, int dir, const char *name, mode_t mode)
+{
+	char own[16];
+	size_t i;
+	int r;
+
+	/* who may not write to a directory cannot move it */
+	if (!spares->pool || is_special(dir) || !(mode & S_IWUSR))
+		return -EAGAIN;
+	/* who still sits in one that came back may have filled it, and those beside it */
+	for (i = 0; i < LP_SPARE_COUNT; i++) {
+		number(i, own);
+		if (!spares->used[i] && is_empty(spares->dir, own))
+			break;
+	}
+	if (i == LP_SPARE_COUNT)
+		return -EAGAIN;
+	if (fchmodat(spares->dir, own, mode & 01777, 0) < 0 ||
+		utimensat(spares->dir, own, NULL, 0) < 0)
+		return -EAGAIN;
+	r = move(spares->dir, own, dir, name);
+	if (r == 0)
+		spares->used[i] = true;
+	return r == -EXDEV || r == -EINVAL ? -EAGAIN : r;
 }
 
 int lp_spares_take(struct spares *spares, int dir, const char *name)

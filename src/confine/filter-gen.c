@@ -149,11 +149,27 @@ static const uint32_t closed_ioctls[] = {
 	0x4b61, /* PIO_FONT */
 	0x4b6c, /* PIO_FONTX */
 	0x4b72, /* KDFONTOP */
+	/* these make and remove names past the path rules */
+	0x50009401, /* BTRFS_IOC_SNAP_CREATE */
+	0x50009417, /* BTRFS_IOC_SNAP_CREATE_V2 */
+	0x5000940e, /* BTRFS_IOC_SUBVOL_CREATE */
+	0x50009418, /* BTRFS_IOC_SUBVOL_CREATE_V2 */
+	0x5000940f, /* BTRFS_IOC_SNAP_DESTROY */
+	0x5000943f, /* BTRFS_IOC_SNAP_DESTROY_V2 */
+	0x4020bc10, /* BCH_IOCTL_SUBVOLUME_CREATE */
+	0x4020bc11, /* BCH_IOCTL_SUBVOLUME_DESTROY */
+	/* these change what a descriptor opened for reading leads to, for good */
+	0x4008941a, /* BTRFS_IOC_SUBVOL_SETFLAGS */
+	0xc0c89425, /* BTRFS_IOC_SET_RECEIVED_SUBVOL */
+	0x40806685, /* FS_IOC_ENABLE_VERITY */
+	0x800c6613, /* FS_IOC_SET_ENCRYPTION_POLICY */
 };
 
 static const uint32_t metadata_ioctls[] = {
 	0x40086602, /* FS_IOC_SETFLAGS */
-	0x40047602, /* FS_IOC_SETVERSION */
+	0x40087602, /* FS_IOC_SETVERSION */
+	0x40086604, /* EXT4_IOC_SETVERSION */
+	0x40047211, /* FAT_IOCTL_SET_ATTRIBUTES */
 	0x401c5820, /* FS_IOC_FSSETXATTR */
 };
 
@@ -299,7 +315,7 @@ static void add_edge(struct filter *filter)
 /* What keeps calls waiting for the supervisor, and its reading of their arguments, from failing. */
 static void add_listener(struct filter *filter)
 {
-	const uint32_t new_listener = 8, set_dumpable = 4;
+	const uint32_t new_listener = 8, set_dumpable = 4, set_delegation = 1024 + 16;
 
 	/*
 	 * A listener of the command's own would be asked once the supervisor is gone, and could let
@@ -311,6 +327,11 @@ static void add_listener(struct filter *filter)
 	 * (ssh-agent): they are told that it is so. Tracing is closed in here by other means.
 	 */
 	add(filter, "prctl", FAIL(0), IS(0, set_dumpable), IS(1, 0));
+	/*
+	 * Who holds a delegation (6.19) is waited for by whoever changes the directory or the
+	 * file's names: the supervisor would. It looks as on kernels before.
+	 */
+	add(filter, "fcntl", FAIL(EINVAL), IS(1, set_delegation));
 }
 
 /*

@@ -147,6 +147,7 @@ class Case:
             "TERM": "xterm", "SHELL": "/bin/bash", "USER": suite.account.pw_name,
             "LOGNAME": suite.account.pw_name,
         }
+        self.filesystem = {"denyRead": [], "allowWrite": ["."], "denyWrite": []}
         self.running, self.notes = [], []
         self.log = open(self.dir + "/log", "wb")  # pylint: disable=consider-using-with
 
@@ -155,7 +156,7 @@ class Case:
         with open(path, "w", encoding="utf-8") as file:
             json.dump({
                 "network": {"allowedDomains": ["allowed.example"], "deniedDomains": [], **network},
-                "filesystem": {"denyRead": [], "allowWrite": ["."], "denyWrite": []},
+                "filesystem": self.filesystem,
             }, file)
         return path
 
@@ -170,8 +171,8 @@ class Case:
     def start(self, line, network=None, options=(), **files):
         process = subprocess.Popen(
             self.command(line, network, options), cwd=self.project, env=self.environment,
-            stdin=subprocess.DEVNULL, start_new_session=True,
-            **{"stdout": self.log, "stderr": self.log, **files}, **self.suite.identity)
+            start_new_session=True,
+            **{"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": self.log, **files}, **self.suite.identity)
         self.running.append(process)
         return process
 

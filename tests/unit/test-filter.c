@@ -118,6 +118,10 @@ static const struct row rows[] = {
 	{"personality high bits", SYS_personality, {HIGH | 0x400000}, FAIL_WITH(EPERM), 0},
 	{"tiocsti", SYS_ioctl, {0, 0x5412}, FAIL_WITH(EPERM), 0},
 	{"tiocsti high bits", SYS_ioctl, {0, HIGH | 0x5412}, FAIL_WITH(EPERM), 0},
+	{"make subvolume", SYS_ioctl, {0, 0x5000940e}, FAIL_WITH(EPERM), 0},
+	{"make snapshot", SYS_ioctl, {0, 0x50009417}, FAIL_WITH(EPERM), 0},
+	{"remove subvolume", SYS_ioctl, {0, HIGH | 0x5000943f}, FAIL_WITH(EPERM), 0},
+	{"enable verity", SYS_ioctl, {0, 0x40806685}, FAIL_WITH(EPERM), 0},
 	{"tioclinux", SYS_ioctl, {0, 0x541c}, FAIL_WITH(EPERM), 0},
 	{"tcgets", SYS_ioctl, {0, 0x5401}, ALLOW, 0},
 	{"unix stream", SYS_socket, {1, 1}, FAIL_WITH(EPERM), LP_FILTER_UNIX},
@@ -231,6 +235,8 @@ static const struct row listener_rows[] = {
 	{"own filter", SYS_seccomp, {1, 1}, ALLOW, 0},
 	{"not dumpable", SYS_prctl, {4, 0}, FAIL_WITH(0), 0},
 	{"dumpable", SYS_prctl, {4, 1}, ALLOW, 0},
+	{"delegation", SYS_fcntl, {0, HIGH | 1040}, FAIL_WITH(EINVAL), 0},
+	{"lease", SYS_fcntl, {0, 1024}, ALLOW, 0},
 	{"no new privileges", SYS_prctl, {38, 1}, ALLOW, 0},
 };
 
@@ -263,7 +269,8 @@ static const struct row metadata_rows[] = {
 	{"removexattrat", 466, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
 	{"chattr high bits", SYS_ioctl, {0, HIGH | 0x40086602}, FAIL_WITH(EPERM),
 		LP_FILTER_METADATA},
-	{"set generation", SYS_ioctl, {0, 0x40047602}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"set generation", SYS_ioctl, {0, 0x40087602}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
+	{"set fat attributes", SYS_ioctl, {0, 0x40047211}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
 	{"set attributes", SYS_ioctl, {0, 0x401c5820}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
 #ifdef SYS_chmod
 	{"chmod", SYS_chmod, {0}, FAIL_WITH(EPERM), LP_FILTER_METADATA},
