@@ -56,7 +56,7 @@ int lp_act_mkdir(struct act *act)
 	if (r)
 		return r;
 	lp_act_take_umask(act);
-	if (!lp_place_holds_rules(act, place.path)) {
+	if (!lp_policy_may_deny_below(broker->policy, place.path)) {
 		mask = umask(0);
 		umask(mask);
 		r = lp_spares_give(&broker->spares, place.dir, place.name, mode & ~mask);
@@ -132,6 +132,15 @@ int lp_act_unlink(struct act *act)
 			 : result(unlinkat(place.dir, place.name, 0));
 }
 
+/* Whether a pattern may deny something below to, and none below from: that may be granted. */
+static bool comes_under(const struct act *act, const struct place *from, const struct place *to)
+{
+	const struct lp_policy *policy = act->broker->policy;
+
+	return lp_policy_may_deny_below(policy, to->path) &&
+	       !lp_policy_may_deny_below(policy, from->path);
+}
+
 /* Whether from may go to to, as far as what is below them is concerned. */
 static bool may_move(
 	const struct act *act, const struct place *from, const struct place *to, unsigned flags)
@@ -148,8 +157,12 @@ static bool may_move(
 		return false;
 	if (flags & EXCHANGE)
 		directory |= lp_place_stat(to, &there) && S_ISDIR(there.st_mode);
-	/* the source takes what is protected below it along, or brings something in its place */
-	if (lp_place_holds_rules(act, to->path))
+	/*
+	 * The source takes what is protected below it along, or brings something in its place, or a
+	 * right to what a pattern denies there.
+	 */
+	if (lp_place_holds_rules(act, to->path) || (directory && comes_under(act, from, to)) ||
+		(flags & EXCHANGE && directory && comes_under(act, to, from)))
 		moved = to->path;
 	else if ((directory || flags & EXCHANGE) && lp_place_holds_rules(act, from->path))
 		moved = from->path;
