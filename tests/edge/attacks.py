@@ -100,6 +100,9 @@ def picture(path, is_top=True):
 
 def prepare(case, *, rules=True):
     case.fresh()
+    shutil.rmtree(SUITE.base + "/here")
+    os.mkdir(SUITE.base + "/here")
+    os.chdir(SUITE.base + "/here")
     for path in (case.home + "/.ssh", case.out):
         shutil.rmtree(path, ignore_errors=True)
     os.mkdir(case.out)
@@ -116,7 +119,9 @@ def prepare(case, *, rules=True):
 
 def look(case):
     return [picture(case.path(name)) for name in PROTECTED] + [
-        picture(case.out), picture(case.home + "/.ssh")]
+        picture(case.out), picture(case.home + "/.ssh"),
+        # where this program is, which bare is its parent
+        sorted(os.listdir(SUITE.base + "/here"))]
 
 
 def act(*words):
@@ -517,6 +522,7 @@ def subvolumes(case):
 def before():
     shutil.copy2(os.environ["EDGE_ATTACKS"], SUITE.base + "/attacks")
     os.chmod(SUITE.base + "/attacks", 0o755)
+    os.mkdir(SUITE.base + "/here")
 
 
 if __name__ == "__main__":
