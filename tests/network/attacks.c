@@ -976,7 +976,10 @@ static int fill_flight(int ends[64][2])
 		.msg_controllen = sizeof(control)};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
-	*header = (struct cmsghdr){CMSG_LEN(200 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	*header = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(200 * sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS};
 	for (int count = 0; count < 64; count++) {
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends[count]) < 0)
 			return count;
