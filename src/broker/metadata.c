@@ -87,6 +87,8 @@ static int open_own(const struct act *act, int at_flags, bool follow)
 	lp_autoclose int object = -1;
 	struct stat st;
 
+	if (at_flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
 	object = lp_object_open(act, dirfd, act->text, by_descriptor || at_flags & AT_EMPTY_PATH,
 		follow && !(at_flags & AT_SYMLINK_NOFOLLOW));
 	if (object < 0)

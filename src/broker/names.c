@@ -56,7 +56,7 @@ int lp_act_mkdir(struct act *act)
 	if (r)
 		return r;
 	lp_act_take_umask(act);
-	if (!lp_place_holds_rules(act, place.path)) {
+	if (!lp_policy_may_deny_below(broker->policy, place.path)) {
 		mask = umask(0);
 		umask(mask);
 		r = lp_spares_give(&broker->spares, place.dir, place.name, mode & ~mask);
@@ -76,11 +76,13 @@ int lp_act_mknod(struct act *act)
 	mode_t mode = (mode_t)lp_act_number(act, act->form->mode), type = mode & S_IFMT;
 	int r;
 
-	if (type && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
+	if (type == S_IFDIR || type == S_IFLNK)
 		return LET_GO_ON;
 	r = find_new(act, &place, false);
 	if (r)
 		return r;
+	if (type == S_IFCHR || type == S_IFBLK)
+		return -EPERM;
 	lp_act_take_umask(act);
 	return result(mknodat(place.dir, place.name, mode, 0));
 }
@@ -100,7 +102,7 @@ static int remove_directory(const struct act *act, const struct place *place)
 
 	if (lp_natives_is_spare(&broker->natives, place->path))
 		r = lp_spares_take(&broker->spares, place->dir, place->name);
-	if (r == -EAGAIN || r == -EXDEV)
+	if (r == -EAGAIN)
 		r = result(unlinkat(place->dir, place->name, AT_REMOVEDIR));
 	if (r == 0)
 		lp_natives_moved(&broker->natives, place->path, NULL);
@@ -111,11 +113,14 @@ int lp_act_unlink(struct act *act)
 {
 	int dirfd = directory_of(act, act->form->dir), r;
 	LP_CLOSE_PLACE struct place place = {.dir = -1};
-	bool directory = lp_act_number(act, act->form->flags) & AT_REMOVEDIR;
+	int flags = lp_act_number(act, act->form->flags);
+	bool directory = flags & AT_REMOVEDIR;
 
 #ifdef SYS_rmdir
 	directory |= act->call->call == SYS_rmdir;
 #endif
+	if (flags & ~AT_REMOVEDIR)
+		return LET_GO_ON;
 	r = lp_place_find(act, dirfd, act->text, 0, &place);
 	if (r)
 		return r;
@@ -125,6 +130,15 @@ int lp_act_unlink(struct act *act)
 		return -EINTR;
 	return directory ? remove_directory(act, &place)
 			 : result(unlinkat(place.dir, place.name, 0));
+}
+
+/* Whether a pattern may deny something below to, and none below from: that may be granted. */
+static bool comes_under(const struct act *act, const struct place *from, const struct place *to)
+{
+	const struct lp_policy *policy = act->broker->policy;
+
+	return lp_policy_may_deny_below(policy, to->path) &&
+	       !lp_policy_may_deny_below(policy, from->path);
 }
 
 /* Whether from may go to to, as far as what is below them is concerned. */
@@ -143,8 +157,12 @@ static bool may_move(
 		return false;
 	if (flags & EXCHANGE)
 		directory |= lp_place_stat(to, &there) && S_ISDIR(there.st_mode);
-	/* the source takes what is protected below it along, or brings something in its place */
-	if (lp_place_holds_rules(act, to->path))
+	/*
+	 * The source takes what is protected below it along, or brings something in its place, or a
+	 * right to what a pattern denies there.
+	 */
+	if (lp_place_holds_rules(act, to->path) || (directory && comes_under(act, from, to)) ||
+		(flags & EXCHANGE && directory && comes_under(act, to, from)))
 		moved = to->path;
 	else if ((directory || flags & EXCHANGE) && lp_place_holds_rules(act, from->path))
 		moved = from->path;
@@ -186,7 +204,7 @@ int lp_act_rename(struct act *act)
 	return r;
 }
 
-/* What a new hard link leads to (O_PATH). A link is a way to write to it. */
+/* What a new hard link leads to (O_PATH), or -errno. A link is a way to write to it. */
 static int find_old(const struct act *act)
 {
 	int flags = lp_act_number(act, act->form->flags);
@@ -197,12 +215,14 @@ static int find_old(const struct act *act)
 
 	if (object < 0)
 		return LET_GO_ON;
-	if (fstat(object, &st) < 0 || S_ISDIR(st.st_mode) || !lp_descriptor_text(object, path))
+	if (fstat(object, &st) < 0 || !lp_descriptor_text(object, path))
 		return LET_GO_ON;
 	/* without a name: made with O_TMPFILE */
 	if (st.st_nlink > 0 &&
 		(lp_spares_hold(&act->broker->spares, path) || !lp_is_writable(act->broker, path)))
 		return LET_GO_ON;
+	if (S_ISDIR(st.st_mode))
+		return -EPERM;
 	return LP_TAKE_FD(object);
 }
 
@@ -215,6 +235,8 @@ int lp_act_link(struct act *act)
 	char link[32];
 	struct stat st;
 
+	if (lp_act_number(act, form->flags) & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return LET_GO_ON;
 	r = lp_place_find(act, to_fd, act->text2, 0, &to);
 	if (r)
 		return r;
@@ -223,11 +245,10 @@ int lp_act_link(struct act *act)
 	if (to.slash || lp_place_stat(&to, &st) || !lp_place_may_change(act, &to) ||
 		lp_place_holds_rules(act, to.path))
 		return LET_GO_ON;
-	object = find_old(act);
-	if (object == LET_GO_ON) {
-		object = -1;
-		return LET_GO_ON;
-	}
+	r = find_old(act);
+	if (r < 0 || r == LET_GO_ON)
+		return r;
+	object = r;
 	if (!lp_act_is_valid(act))
 		return -EINTR;
 	lp_descriptor_link(object, link);

@@ -18,6 +18,7 @@
 #define TMPFILE_BIT  020000000 /* O_TMPFILE without its O_DIRECTORY */
 #define MAX_TRIES    8
 #define MAX_SLEEPERS 1024
+#define MAX_HOW      64
 /* what this process adds to every open of the command's, and takes away again */
 #define QUIET (O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
@@ -169,7 +170,7 @@ static int open_object(const struct act *act, const struct wish *wish, int objec
 
 	if (fstat(held, &st) < 0 || !lp_descriptor_text(held, path))
 		return LET_GO_ON;
-	if (S_ISDIR(st.st_mode) ? write && !(wish->flags & TMPFILE_BIT)
+	if (S_ISDIR(st.st_mode) ? (write && !(wish->flags & TMPFILE_BIT)) || wish->flags & O_CREAT
 				: !S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return LET_GO_ON; /* directories for writing, devices, sockets, symlinks */
 	if (lp_spares_hold(&act->broker->spares, path) ||
@@ -276,20 +277,38 @@ int lp_act_open(struct act *act)
 	return is_device(act->text) ? LET_GO_ON : open_as_wished(act, &wish);
 }
 
+/* What openat2(2) is asked for. LET_GO_ON where the kernel has an error for it. */
+static int read_how(const struct act *act, struct open_how *ret_how)
+{
+	struct {
+		struct open_how how;
+		char more[MAX_HOW - sizeof(struct open_how)]; /* of a later kernel's: zeros */
+	} given = {0};
+	uint64_t size = act->call->args[3];
+
+	if (size < sizeof(given.how) || size > sizeof(given) ||
+		lp_read_memory(act->call->tid, act->call->args[2], &given, size) < 0)
+		return LET_GO_ON;
+	for (size_t i = 0; i < sizeof(given.more); i++)
+		if (given.more[i])
+			return LET_GO_ON;
+	/* it looks at the rest before it looks for the directory */
+	if (syscall(SYS_openat2, -1, "x", &given.how, sizeof(given.how)) >= 0 || errno != EBADF)
+		return LET_GO_ON;
+	*ret_how = given.how;
+	return 0;
+}
+
 int lp_act_openat2(struct act *act)
 {
-	struct open_how how = {0};
-	uint64_t size = act->call->args[3];
+	struct open_how how;
 	struct wish wish;
 
-	if (size < sizeof(how) ||
-		lp_read_memory(act->call->tid, act->call->args[2], &how, sizeof(how)) < 0)
+	if (read_how(act, &how) == LET_GO_ON)
 		return LET_GO_ON;
 	wish = (struct wish){.dirfd = lp_act_number(act, 0),
 		.flags = (int)how.flags,
 		.mode = (mode_t)how.mode & 07777};
-	act->resolve = how.resolve;
-	if (how.flags >> 31 || how.mode & ~07777ULL)
-		return LET_GO_ON; /* EINVAL */
+	act->resolve = how.resolve & ~(uint64_t)RESOLVE_CACHED;
 	return open_as_wished(act, &wish);
 }

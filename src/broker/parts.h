@@ -63,7 +63,7 @@ bool lp_spares_hold(const struct spares *spares, const char *path);
  * is none to give, or none that fits; -errno of the move.
  */
 int lp_spares_give(struct spares *spares, int dir, const char *name, mode_t mode);
-/* Takes the empty directory dir/name back. 0, or -errno: remove it. */
+/* Takes the empty directory dir/name back. 0; -EAGAIN: remove it; -ENOTEMPTY. */
 int lp_spares_take(struct spares *spares, int dir, const char *name);
 void lp_spares_clear(struct spares *spares);
 

@@ -92,7 +92,7 @@ static int split(char *path, struct place *place, const char **ret_parent)
 	if (end == start)
 		return LET_GO_ON;
 	if (end - start > NAME_MAX)
-		return -ENAMETOOLONG;
+		return LET_GO_ON;
 	memcpy(name, path + start, end - start);
 	name[end - start] = '\0';
 	place->slash |= end < len;
@@ -139,6 +139,15 @@ int lp_place_describe(struct place *place)
 	return 0;
 }
 
+/* Whether a symlink's target may be out of the bounds that openat2(2) was given. */
+static bool may_leave(const struct act *act, const char *target)
+{
+	if (act->resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT))
+		return true;
+	return act->resolve & ~(uint64_t)RESOLVE_NO_MAGICLINKS &&
+	       (target[0] == '/' || strstr(target, ".."));
+}
+
 /* Follows what is at the name while it is a symlink; path is used up. */
 static int walk(
 	const struct act *act, int base, char path[PATH_MAX], bool follow, struct place *place)
@@ -157,9 +166,9 @@ static int walk(
 			place->is_absent = n < 0 && errno == ENOENT;
 			return 0;
 		}
-		if (act->resolve & ~(uint64_t)RESOLVE_NO_MAGICLINKS)
-			return LET_GO_ON; /* a link that leads on may lead out of bounds */
 		target[n] = '\0';
+		if (may_leave(act, target))
+			return LET_GO_ON;
 		rest = target;
 		base = place->dir;
 		if (target[0] == '/') {
@@ -199,6 +208,20 @@ static int find_floor(const struct act *act, struct place *place, bool write)
 	return 0;
 }
 
+/* Where the walk along text starts. */
+static int start(
+	const struct act *act, int dirfd, const char *text, int *ret_base, const char **ret_rest)
+{
+	if (act->resolve & RESOLVE_IN_ROOT)
+		text += strspn(text, "/");
+	else if (act->resolve && text[0] == '/') {
+		*ret_base = AT_FDCWD; /* through no magic link, then */
+		*ret_rest = text;
+		return 0;
+	}
+	return lp_task_base(act->call->tid, dirfd, text, ret_base, ret_rest);
+}
+
 int lp_place_find(
 	const struct act *act, int dirfd, const char *text, unsigned how, struct place *place)
 {
@@ -209,9 +232,7 @@ int lp_place_find(
 	place->dir = -1;
 	place->slash = place->is_absent = place->is_native = false;
 	place->path[0] = '\0';
-	if (text[0] == '/' && act->resolve)
-		return LET_GO_ON;
-	if (lp_task_base(act->call->tid, dirfd, text, &base, &rest) < 0)
+	if (start(act, dirfd, text, &base, &rest) < 0)
 		return LET_GO_ON;
 	memcpy(path, rest, strlen(rest) + 1);
 	r = walk(act, base, path, how & PLACE_FOLLOW, place);

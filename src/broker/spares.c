@@ -89,7 +89,8 @@ int lp_spares_give(struct spares *spares, int dir, const char *name, mode_t mode
 	size_t i;
 	int r;
 
-	if (!spares->pool || is_special(dir))
+	/* who may not write to a directory cannot move it */
+	if (!spares->pool || is_special(dir) || !(mode & S_IWUSR))
 		return -EAGAIN;
 	/* who still sits in one that came back may have filled it, and those beside it */
 	for (i = 0; i < LP_SPARE_COUNT; i++) {
@@ -116,14 +117,13 @@ int lp_spares_take(struct spares *spares, int dir, const char *name)
 
 	while (i < LP_SPARE_COUNT && !spares->used[i])
 		i++;
-	if (i == LP_SPARE_COUNT)
+	/* if not, removing it says why */
+	if (i == LP_SPARE_COUNT || !is_empty(dir, name))
 		return -EAGAIN;
-	if (!is_empty(dir, name))
-		return -ENOTEMPTY;
 	number(i, own);
 	r = move(dir, name, spares->dir, own);
 	if (r < 0)
-		return r;
+		return -EAGAIN;
 	if (!is_empty(spares->dir, own)) { /* somebody was quicker */
 		move(spares->dir, own, dir, name);
 		return -ENOTEMPTY;

@@ -217,7 +217,7 @@ static bool is_placeless(const char *pattern, size_t head)
 	return !strncmp(rest, "**/", 3) && !strchr(rest + 3, '/');
 }
 
-static bool pattern_denies_below(const char *pattern, const char *path)
+static bool pattern_denies_below(const char *pattern, const char *path, bool placeless)
 {
 	size_t head = strcspn(pattern, "*?["), length = strlen(path);
 
@@ -228,10 +228,10 @@ static bool pattern_denies_below(const char *pattern, const char *path)
 		return !strncmp(pattern, path, length) && (length == 1 || pattern[length] == '/');
 	if (strncmp(path, pattern, head) != 0)
 		return false;
-	return !is_placeless(pattern, head);
+	return placeless || !is_placeless(pattern, head);
 }
 
-bool lp_policy_denies_below(const struct lp_policy *policy, const char *path)
+static bool denies_below(const struct lp_policy *policy, const char *path, bool placeless)
 {
 	size_t length = strcmp(path, "/") ? strlen(path) : 0;
 
@@ -240,13 +240,23 @@ bool lp_policy_denies_below(const struct lp_policy *policy, const char *path)
 
 		if (rule->kind > LP_RULE_DENY_READ)
 			continue;
-		if (rule->is_pattern ? pattern_denies_below(rule->path, path)
+		if (rule->is_pattern ? pattern_denies_below(rule->path, path, placeless)
 				     : rule->path_length > length + 1 &&
 					       !strncmp(rule->path, path, length) &&
 					       rule->path[length] == '/')
 			return true;
 	}
 	return false;
+}
+
+bool lp_policy_denies_below(const struct lp_policy *policy, const char *path)
+{
+	return denies_below(policy, path, false);
+}
+
+bool lp_policy_may_deny_below(const struct lp_policy *policy, const char *path)
+{
+	return denies_below(policy, path, true);
 }
 
 /* Every variable is held against every rule, so what is quick to see is asked first. */

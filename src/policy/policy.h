@@ -211,6 +211,8 @@ struct lp_decision lp_policy_may(
  * place below its own start does not count: what it denies stays denied wherever it is moved there.
  */
 bool lp_policy_denies_below(const struct lp_policy *policy, const char *path);
+/* The same, and such patterns count: whether the directory must not be granted as a whole. */
+bool lp_policy_may_deny_below(const struct lp_policy *policy, const char *path);
 
 /* What becomes of the caller's variable NAME: LP_ENV_PASS or LP_ENV_UNSET, and the rule. */
 struct lp_decision lp_policy_env(const struct lp_policy *policy, const char *name);

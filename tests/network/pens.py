@@ -166,8 +166,6 @@ class Case:
         if network is None:
             return inner
         words = [self.suite.landpen, "--backend", self.backend, "-s", self.settings(network)]
-        if self.backend == "landlock":
-            words += ["--accept-gap", "all"]
         return [*words, *options, "--", *inner]
 
     def start(self, line, network=None, options=(), **files):

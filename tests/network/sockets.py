@@ -163,10 +163,10 @@ def foreign_agent(case):
 # ---- the pen's own sockets ----------------------------------------------------------------------
 
 
-def works_alike(case, act, words, network=None):
+def works_alike(case, act, words, network=None, options=()):
     case.bare(act).works(words)
     case.fresh()
-    case.pen(act, network).works(words)
+    case.pen(act, network, options).works(words)
 
 
 OWN_AGENT = """eval "$(ssh-agent)" || exit
@@ -187,7 +187,7 @@ def own_tmux(case):
     works_alike(case, """tmux -S "$PWD/tmux" -f /dev/null new-session -d 'echo inside >made; sleep 20' &&
         for i in $(seq 100); do [ ! -s made ] || break; sleep 0.05; done
         tmux -S "$PWD/tmux" list-sessions; cat made; tmux -S "$PWD/tmux" kill-server""",
-                "1 windows(.|\n)*inside")
+                "1 windows(.|\n)*inside", options=("--accept-gap", "terminals"))
 
 
 OWN_PAIR = """python3 -c '

@@ -56,8 +56,8 @@ int in_child(int (*act)(char **argv), char **argv)
 	return ret;
 }
 
-static const struct act *const tables[] = {
-	file_acts, metadata_acts, socket_acts, call_acts, process_acts, terminal_acts, serve_acts};
+static const struct act *const tables[] = {file_acts, name_acts, metadata_acts, socket_acts,
+	call_acts, process_acts, terminal_acts, serve_acts};
 
 static const struct act *find_act(const char *name)
 {
@@ -78,12 +78,21 @@ static int usage(void)
 	return 2;
 }
 
+int run_act(char **argv)
+{
+	const struct act *act = argv[0] ? find_act(argv[0]) : NULL;
+	for (int i = 0; act && i < act->args; i++)
+		if (!argv[i + 1])
+			act = NULL;
+	if (!act)
+		exit(usage());
+	return act->run(argv + 1);
+}
+
 int main(int argc, char **argv)
 {
-	const struct act *act = argc > 1 ? find_act(argv[1]) : NULL;
-	if (!act || argc - 2 < act->args)
-		return usage();
-	int ret = act->run(argv + 2);
+	(void)argc;
+	int ret = run_act(argv + 1);
 	if (ret == 0)
 		puts("ok");
 	else if (ret < 0)

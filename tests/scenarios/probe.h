@@ -19,6 +19,7 @@ struct act {
 
 /* Each table ends with an entry without a name. */
 extern const struct act file_acts[];
+extern const struct act name_acts[];
 extern const struct act metadata_acts[];
 extern const struct act socket_acts[];
 extern const struct act call_acts[];
@@ -34,6 +35,9 @@ static inline int result(long value)
 
 /* A number in decimal, hexadecimal or octal; ends the program if text is none. */
 long number(const char *text);
+
+/* Runs the act that argv names, with what follows. */
+int run_act(char **argv);
 
 /*
  * Runs act in a child and returns what it returned; if a signal killed the child, prints the

@@ -96,10 +96,8 @@ class Pen:
         """The command line that runs argv in the pen, or bare."""
         if self.backend == "bare":
             return list(argv)
-        line = [self.programs["landpen"], "-q", "--backend", self.backend]
-        if self.backend == "landlock":
-            line += ["--accept-gap", "all"]
-        return line + ["--ro", self.programs["bin"], *options, "--", *argv]
+        return [self.programs["landpen"], "-q", "--backend", self.backend,
+                "--ro", self.programs["bin"], *options, "--", *argv]
 
     def start(self, *argv, shell=False, ignore=(), block=(), **words):
         """Runs argv in the pen as the leader of a new terminal's session, or a shell outside."""
