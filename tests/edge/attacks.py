@@ -101,6 +101,9 @@ def picture(path, is_top=True):
 
 def prepare(case, *, rules=True):
     case.fresh()
+    shutil.rmtree(SUITE.base + "/here")
+    os.mkdir(SUITE.base + "/here")
+    os.chdir(SUITE.base + "/here")
     for path in (case.home + "/.ssh", case.out):
         shutil.rmtree(path, ignore_errors=True)
     os.mkdir(case.out)
@@ -117,7 +120,9 @@ def prepare(case, *, rules=True):
 
 def look(case):
     return [picture(case.path(name)) for name in PROTECTED] + [
-        picture(case.out), picture(case.home + "/.ssh")]
+        picture(case.out), picture(case.home + "/.ssh"),
+        # where this program is, which bare is its parent
+        sorted(os.listdir(SUITE.base + "/here"))]
 
 
 def act(*words):
@@ -143,9 +148,12 @@ def succeeds(case, line, how):
     return changed, tried
 
 
-def triple(case, words, *, allowed=True, tries=None, maybe=False):
+def triple(case, words, **options):
     """words may hold a {tries}."""
-    line = act(*words)
+    triple_line(case, act(*words), **options)
+
+
+def triple_line(case, line, *, allowed=True, tries=None, maybe=False):
     changed, tried = succeeds(case, line, "bare")
     if not changed:
         if not maybe:
@@ -282,10 +290,17 @@ def views(case):
 
 @SUITE.test("nothing leads through the supervisor, or through another process", ["landlock"])
 def foreign(case):
-    for whose in ("$PPID", "$(sleep 9 >/dev/null & echo $!)"):
-        for target in ("held/config", "held/hooks/new"):
-            is_parent = whose == "$PPID"
-            triple(case, ["foreign", whose, target], allowed=not is_parent, maybe=is_parent)
+    """The other one has its input from held/config, its working directory and a descriptor in held."""
+    ready = "exec 5<held; sleep 9 <held/config & cd .; "
+    for paths, by_path in ((["/proc/$!/fd/0"], False), (["/proc/$!/cwd/held/config"], True),
+                           (["/proc/$!/fd/5/config", "/proc/$!/fd/5/hooks/new"], True)):
+        triple_line(case, ready + act("foreign", *paths) + "; kill $!", allowed=by_path)
+    # the supervisor is where the command is; bare it is this program, elsewhere
+    prepare(case)
+    before = look(case)
+    tried = case.pen(act("foreign", "/proc/$PPID/cwd/held/config", "/proc/$PPID/cwd/held/hooks/new"))
+    if look(case) != before:
+        raise Failure(f"got through: {tried}")
 
 
 @SUITE.test("other numbers for the same calls do not exist", ["landlock"])
@@ -518,6 +533,7 @@ def subvolumes(case):
 def before():
     shutil.copy2(os.environ["EDGE_ATTACKS"], SUITE.base + "/attacks")
     os.chmod(SUITE.base + "/attacks", 0o755)
+    os.mkdir(SUITE.base + "/here")
 
 
 if __name__ == "__main__":
