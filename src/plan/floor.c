@@ -276,7 +276,8 @@ static int add_carving_gaps(const struct lp_plan_input *input, struct lp_plan *p
 	return r;
 }
 
-static int add_kernel_gaps(const struct lp_plan_input *input, struct lp_plan *plan)
+/* What Landlock of this age lacks for files. */
+static int add_file_gaps(const struct lp_plan_input *input, struct lp_plan *plan)
 {
 	const struct lp_policy *policy = input->policy;
 	int abi = input->abilities->landlock_abi, r = 0;
@@ -293,12 +294,20 @@ static int add_kernel_gaps(const struct lp_plan_input *input, struct lp_plan *pl
 			"outside "
 			"the project could be emptied; Linux 6.2 or bubblewrap is needed",
 			abi);
-	if (r == 0 && abi < 6)
-		r = lp_gap_add(plan, policy, LP_GAP_SIGNALS,
-			"Landlock of this kernel (ABI %d) does not hold back signals to your other "
-			"programs; Linux 6.12 or bubblewrap is needed",
-			abi);
 	return r;
+}
+
+/* A scope, whatever is said of files. */
+static int add_signals_gap(const struct lp_plan_input *input, struct lp_plan *plan)
+{
+	int abi = input->abilities->landlock_abi;
+
+	if (abi >= 6)
+		return 0;
+	return lp_gap_add(plan, input->policy, LP_GAP_SIGNALS,
+		"Landlock of this kernel (ABI %d) does not hold back signals to your other "
+		"programs; Linux 6.12 or bubblewrap is needed",
+		abi);
 }
 
 /*
@@ -340,11 +349,13 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 		plan->handled.handled_fs &= ~LP_FS_RESOLVE_UNIX;
 		plan->handled.scoped &= ~LP_SCOPE_ABSTRACT_UNIX;
 	}
+	r = add_signals_gap(input, plan);
 	if (policy->files_disabled) {
 		plan->handled.handled_fs = 0;
-		return add_metadata(input, plan);
+		return r < 0 ? r : add_metadata(input, plan);
 	}
-	r = add_kernel_gaps(input, plan);
+	if (r == 0)
+		r = add_file_gaps(input, plan);
 	if (r == 0)
 		r = add_grants(input, plan);
 	if (r == 0)

@@ -100,6 +100,25 @@ static void test_read_only_by_abi(void **state)
 	lp_policy_free(policy);
 }
 
+/* Without any rule for files the other promises are the same. */
+static void test_no_file_rules_by_abi(void **state)
+{
+	struct lp_policy *policy = make_policy();
+
+	(void)state;
+	policy->files_disabled = true;
+	for (int abi = 0; abi <= 11; abi++) {
+		struct lp_plan *plan = plan_with(policy, abi, "yes", LP_BACKEND_WISH_LANDLOCK);
+
+		assert_int_equal(has_gap(plan, "no-landlock"), abi < 1);
+		assert_int_equal(has_gap(plan, "signals"), abi >= 1 && abi < 6);
+		assert_false(has_gap(plan, "truncate"));
+		assert_int_equal(plan->backend, abi < 6 ? LP_BACKEND_REFUSE : LP_BACKEND_LANDLOCK);
+		lp_plan_free(plan);
+	}
+	lp_policy_free(policy);
+}
+
 static void test_writable_project(void **state)
 {
 	struct lp_policy *policy = make_policy();
@@ -438,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read_only_by_abi),
+		cmocka_unit_test(test_no_file_rules_by_abi),
 		cmocka_unit_test(test_writable_project),
 		cmocka_unit_test(test_fatal_gaps),
 		cmocka_unit_test(test_edge),
