@@ -32,10 +32,9 @@ void lp_abilities_probe(struct lp_abilities *ret_abilities)
 	uint32_t action = SECCOMP_RET_ERRNO_;
 	long r;
 
-	if (found.landlock_abi >= 7) {
-		r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
-		found.landlock_errata = r > 0 ? (unsigned)r : 0;
-	}
+	/* EINVAL where this is not known, which older ABIs may do too: it was ported back */
+	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
+	found.landlock_errata = r > 0 ? (unsigned)r : 0;
 	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
 			       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 	found.root = geteuid() == 0;
