@@ -57,7 +57,7 @@ int in_child(int (*act)(char **argv), char **argv)
 }
 
 static const struct act *const tables[] = {file_acts, name_acts, metadata_acts, socket_acts,
-	call_acts, process_acts, terminal_acts, serve_acts};
+	call_acts, process_acts, terminal_acts, serve_acts, run_acts};
 
 static const struct act *find_act(const char *name)
 {

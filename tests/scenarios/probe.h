@@ -26,6 +26,7 @@ extern const struct act call_acts[];
 extern const struct act process_acts[];
 extern const struct act terminal_acts[];
 extern const struct act serve_acts[];
+extern const struct act run_acts[];
 
 /* 0 for any result that is not negative, else -errno. */
 static inline int result(long value)
