@@ -12,6 +12,8 @@
 #
 #     LANDPEN_REQUIRE_AGENTS=1   with --test: fetch the real agents from npm and test them too, which
 #                                CI=true implies; otherwise they are tested if they are there
+#     LANDPEN_REQUIRE_KERNELS=1  with --test: fetch Debian's kernels and run the scenarios on them, which
+#                                CI=true implies; likewise
 set -eu
 
 # ---- what has to be there -----------------------------------------------------------------------
@@ -76,6 +78,11 @@ test_needs()
 	sys:setpriv      util-linux        util-linux       util-linux  setpriv
 	sys:runuser      util-linux        util-linux       util-linux  runuser
 	sys:useradd      passwd            shadow-utils     shadow      shadow
+	sys:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-system-x86_64
+	sys:busybox      busybox           busybox          busybox     busybox
+	sys:mke2fs       e2fsprogs         e2fsprogs        e2fsprogs   e2fsprogs
+	sys:gpgv         gpgv              gnupg2           gnupg       gnupg
+	sys:xz           xz-utils          xz               xz          xz
 	END
 }
 
@@ -311,7 +318,7 @@ check()
 test_all()
 {
 	failed=0
-	[ "${CI:-}" != true ] || export LANDPEN_REQUIRE_AGENTS=1
+	[ "${CI:-}" != true ] || export LANDPEN_REQUIRE_AGENTS=1 LANDPEN_REQUIRE_KERNELS=1
 	install_missing build_needs test_needs
 	check_meson
 	step 'building with gcc' build_with gcc build-test-gcc -Dwerror=true
@@ -329,6 +336,10 @@ test_all()
 		agents=${LANDPEN_AGENTS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/landpen-tests/agents}
 		step 'fetching the agents' sh tests/agents/fetch.sh "$agents"
 		must_run="$must_run,agents"
+	fi
+	if [ "${LANDPEN_REQUIRE_KERNELS:-}" = 1 ]; then
+		step 'fetching the kernels' python3 tests/kernels/boot --fetch
+		must_run="$must_run,kernels"
 	fi
 	# only root can make networks
 	[ "$(id -u)" != 0 ] || must_run="$must_run,network"

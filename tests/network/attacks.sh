@@ -13,6 +13,7 @@ case ${TMPDIR:=/tmp} in
 /dev/*) TMPDIR=/tmp ;; # bubblewrap's pen has a /dev of its own
 esac
 TOP=$(mktemp -d "$TMPDIR/landpen-attacks.XXXXXX") || exit 2
+declare -A BARE
 COUNT=0 FAILED=0 SERVERS=() USER_AS=(env "HOME=$TOP")
 [ "$(id -u)" != 0 ] || USER_AS=(setpriv --reuid 65534 --regid 65534 --clear-groups "${USER_AS[@]}")
 
@@ -163,7 +164,8 @@ try_rows()
 		[[ "$id" =~ $ONLY ]] || continue
 		case $where-$GETFD in plain-no | container-yes) continue ;; esac
 		eval "words=($act)"
-		if [ "$BACKEND" = landlock ] && { [ "$GETFD" = yes ] || [ "$where" = container ]; }; then
+		if [ -z "${BARE[$act]-}" ]; then # once
+			BARE[$act]=done
 			clean
 			tell "$id: bare" "$("${AS[@]}" timeout -k 1 30 "$ATTACKS" "${words[@]}" 2>&1 | last_word)" \
 				"$bare"

@@ -2,7 +2,8 @@
 
 Each test has a fresh home and project, and runs shell lines in it, bare or in the pen, as an
 ordinary user: the laboratory's ($LAB_USER), a throw-away one if the caller is root, else the caller.
-LANDPEN names the program. LANDPEN_NO_SKIP=1: a skip is a failure.
+LANDPEN names the program. LANDPEN_NO_SKIP=1: a skip is a failure. SLOWNESS: how many times as slow as
+usual the machine is.
 """
 import argparse
 import concurrent.futures
@@ -24,7 +25,8 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PATH = ":".join([PATH, *glob.glob("/usr/lib/postgresql/*/bin")])  # Debian's initdb is only there
-PATIENCE = 30  # seconds that a try may take
+SLOWNESS = int(os.environ.get("SLOWNESS", "1"))  # of an emulated machine: waits are so much longer
+PATIENCE = 30 * SLOWNESS  # seconds that a try may take
 PROXY_VARIABLES = [
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "RSYNC_PROXY", "GRPC_PROXY", "NO_PROXY",
     "DOCKER_HTTP_PROXY", "DOCKER_HTTPS_PROXY", "NODE_USE_ENV_PROXY", "CLOUDSDK_PROXY_TYPE",
@@ -49,7 +51,7 @@ def need(*programs):
 
 def until(condition, what, patience=10):
     """Waits for condition() and returns what it returned."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + patience * SLOWNESS
     while time.monotonic() < end:
         value = condition()
         if value:

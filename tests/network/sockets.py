@@ -22,7 +22,7 @@ import time
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from pens import NO_PROXIES, Failure, Skip, StandIn, Suite, enter_lab, free_port, need, until
+from pens import NO_PROXIES, PATIENCE, Failure, Skip, StandIn, Suite, enter_lab, free_port, need, until
 
 SUITE = Suite()
 test = SUITE.test
@@ -569,7 +569,7 @@ def idle_connections(case):
         if max(sizes.values()) > 8192:
             raise Failure(f"resident kB: {sizes}")
         case.write("seen", "")
-        process.wait(30)
+        process.wait(PATIENCE)
         if "all alive" not in case.log_text():
             raise Failure(case.log_text())
     finally:

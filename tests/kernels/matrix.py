@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Runs the scenarios on one of the kernels of kernels.tsv, in QEMU, and prints TAP.
+
+    matrix.py [--filter REGEX] [--all] KERNEL
+
+What runs there is said in `inside`; --all: every row, which takes more than ten minutes. What doctor says there is compared with what kernels.tsv wants and
+with what the scenarios showed. LANDPEN, PROBE, ATTACKS: the programs to test, static ones. A kernel that has not
+been fetched (boot --fetch) is a skip; with CI=true or LANDPEN_NO_SKIP=1 it is fetched, and a failure if
+that fails. MATRIX_DIR: where KERNEL.json (each result) is kept, and table.md, a table of them all.
+"""
+import argparse
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCENARIOS = HERE.parent / "scenarios"
+MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("LANDPEN_NO_SKIP") == "1"
+LINE = re.compile(r"(not )?ok \d+ - (?:(\S+) (root|user)/(\w+): )?(.*?)(?: # SKIP ?(.*))?$")
+BACKENDS = {"landlock": "native"}
+
+
+def read_kernels():
+    lines = (HERE / "kernels.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {row[0]: dict(zip(rows[0], row)) for row in rows[1:]}
+
+
+def read_promises():
+    """For each scenario the table that it stands in, and for each table what its first line says."""
+    tables, titles = {}, {}
+    for path in sorted(SCENARIOS.glob("*.tsv")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        titles[path.stem] = re.split(r"[:.]", lines[0].lstrip("# "), maxsplit=1)[0]
+        for line in lines:
+            tables[line.split("\t")[0]] = path.stem
+    return tables, titles
+
+
+class Tap:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def say(self, good, name, skip=None):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {name}" +
+              (f" # SKIP {skip}" if skip else ""), flush=True)
+
+    def end(self):
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+def start(kernel, number, options):
+    files = {"LANDPEN": "landpen", "PROBE": "probe", "ATTACKS": "attacks"}
+    add = [f"{os.environ[name]}:/matrix/{target}" for name, target in files.items()]
+    add += [f"{HERE.parent / name}:/matrix/{name}" for name in ("scenarios", "lib", "network")]
+    add += [f"{HERE / name}:/matrix/{name}" for name in ("inside", "native.marks", "bwrap.marks")]
+    command = [sys.executable, HERE / "boot", "--python"]
+    for item in add:
+        command += ["--add", item]
+    command += [kernel["name"], "bash", "/matrix/inside", kernel["name"], kernel["mark"],
+                kernel["refusal"], str(number), "all" if options.all else "share", options.filter]
+    # pylint: disable=consider-using-with
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace")
+
+
+def follow(guest, tap, kernel):
+    """Says the guest's results as they come; returns (the results, what doctor said)."""
+    part, doctor, results, planned = "", None, [], Counter()
+    for line in guest.stdout:
+        line = line.rstrip("\n")
+        found = LINE.match(line)
+        if line.startswith("# part "):
+            part = line[7:]
+        elif part == "doctor" and line.startswith("{"):
+            doctor = json.loads(line)
+        elif found:
+            bad, row, who, backend, what, skip = found.groups()
+            tap.say(not bad, f"{kernel['name']} {part} {row or ''} {backend or ''}: {what}", skip)
+            planned["done"] += 1
+            results.append({"part": part, "row": row, "who": who, "what": what,
+                            "mark": BACKENDS.get(backend, backend),
+                            "verdict": "skipped" if skip else "failed" if bad else "passed"})
+        elif re.fullmatch(r"1\.\.\d+", line):
+            planned["wanted"] += int(line[3:])
+        elif line.startswith("#"):
+            print(line)
+        else:
+            print(f"# {line}")
+    tap.say(planned["done"] == planned["wanted"] and planned["done"] > 0,
+            f"{kernel['name']}: every test of the plans has run")
+    return results, doctor
+
+
+def compare_doctor(tap, kernel, doctor, results):
+    """What doctor says is what is wanted of this kernel, and what the runs have shown."""
+    def check(good, what):
+        tap.say(good, f"{kernel['name']} doctor: {what}")
+
+    if doctor is None:
+        check(False, "it has said something")
+        return
+    usual = "landlock" if kernel["mark"] == "native" else "bwrap"
+    abi = int(kernel["abi"])
+    check(doctor["landlockAbi"] == abi, f"Landlock's ABI is {abi}")
+    check(doctor["landlock"]["works"] == (abi > 0), "whether Landlock works")
+    for policy in ("writableProject", "readOnlyProject"):
+        check(doctor["backend"][policy] == usual, f"{policy} is held by {usual}")
+    for name, mark in (("landlock", "native"), ("bwrap", "bwrap")):
+        ran = any(result["mark"] == mark and result["verdict"] == "passed" for result in results)
+        # a Landlock that works need not be strong enough to be taken
+        check(doctor[name]["works"] or not ran, f"what was held by {name} could be")
+    taken = {result["mark"] for result in results if result["part"] == "user"}
+    check(BACKENDS.get(usual, usual) in taken, f"the runs were held by {usual}")
+
+
+def write_table(folder):
+    tables, titles = read_promises()
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    names = [name for name in read_kernels() if name in found]
+    lines = ["| promise | " + " | ".join(
+        f"{name} ({found[name]['package']}, ABI {found[name]['abi']})" for name in names) + " |",
+        "| --- |" + " --- |" * len(names)]
+    for table, title in titles.items():
+        cells = []
+        for name in names:
+            rows = [result for result in found[name]["results"]
+                    if tables.get(result["row"]) == table and result["part"] in ("user", "root")]
+            marks = Counter(result["mark"] for result in rows if result["verdict"] == "passed")
+            failed = sum(result["verdict"] == "failed" for result in rows)
+            cell = ", ".join(f"{mark} {count}" for mark, count in marks.most_common())
+            refused = sum(result["mark"] == "refused" and result["verdict"] == "passed" and
+                          tables.get(result["row"]) == table for result in found[name]["results"])
+            if refused:
+                cell += f"; natively refused {refused}"
+            cells.append((f"**FAILED {failed}** " if failed else "") + (cell or "-"))
+        lines.append(f"| {title} ({table}) | " + " | ".join(cells) + " |")
+    cells = []
+    for name in names:
+        gate = [result["verdict"] for result in found[name]["results"] if result["part"] == "gate"]
+        cells.append((f"**FAILED {gate.count('failed')}** " if "failed" in gate else "") +
+                     f"{read_kernels()[name]['mark']} {gate.count('passed')}")
+    lines.append("| Attacks on the gate | " + " | ".join(cells) + " |")
+    (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def boot(*words):
+    return subprocess.run([sys.executable, HERE / "boot", *words], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+
+
+def describe(kernel):
+    """The package that was fetched, or None."""
+    found = re.search(rf"^{re.escape(kernel['name'])}\t.*\t\S+ (\S+)$", boot("--list").stdout, re.M)
+    return found and found.group(1)
+
+
+def find_missing(kernel):
+    """Why the kernel cannot be booted, or None."""
+    if not describe(kernel) and not MUST_RUN:
+        return "not fetched: tests/kernels/boot --fetch"
+    fetched = boot("--fetch", kernel["name"])
+    return " ".join(fetched.stderr.splitlines()[-1:]) if fetched.returncode else None
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--filter", default=".")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("kernel", choices=read_kernels())
+    options = parser.parse_args()
+    kernels = read_kernels()
+    kernel = kernels[options.kernel]
+    tap = Tap()
+    missing = find_missing(kernel)
+    if missing:
+        tap.say(not MUST_RUN, f"{kernel['name']}: {missing}", None if MUST_RUN else missing)
+        return tap.end()
+    guest = start(kernel, list(kernels).index(options.kernel), options)
+    results, doctor = follow(guest, tap, kernel)
+    tap.say(guest.wait() != 125, f"{kernel['name']}: the guest came to its end")
+    compare_doctor(tap, kernel, doctor, results)
+    if "MATRIX_DIR" in os.environ:
+        folder = Path(os.environ["MATRIX_DIR"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{options.kernel}.json").write_text(json.dumps(
+            {"package": describe(kernel), "abi": kernel["abi"], "results": results}, indent=1) + "\n",
+            encoding="utf-8")
+        write_table(folder)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"# {used.ru_utime + used.ru_stime:.0f} s of processor time")
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
