@@ -163,7 +163,7 @@ static int become_command(struct supervisor *supervisor, pid_t parent)
 	return code;
 }
 
-/* What is changed for the command is held to the command's limit, and must not kill this process. */
+/* What is changed for the command is held to its own limit, and must not kill this process. */
 static void lift_file_size(void)
 {
 	struct rlimit limit;

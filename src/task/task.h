@@ -14,8 +14,8 @@ pid_t lp_task_process(pid_t tid);
 /* The umask of a thread; everything is masked where it cannot be found out. */
 mode_t lp_task_umask(pid_t tid);
 
-/* Whether the thread's limit of file sizes stands against this one; the thread is told as the kernel
- * tells it (SIGXFSZ) then. */
+/* Whether a file of this size is above the thread's limit, which it is told as by the kernel
+ * (SIGXFSZ). */
 bool lp_task_file_too_large(pid_t tid, off_t size);
 
 /* What a descriptor of the thread's is open on, or AT_FDCWD its working directory (O_PATH). */
