@@ -158,7 +158,7 @@ def boot(*words):
 
 def describe(kernel):
     """The package that was fetched, or None."""
-    found = re.search(rf"^{re.escape(kernel['name'])}\t.*\t\S+ (\S+)$", boot("--list").stdout, re.M)
+    found = re.search(rf"^{re.escape(kernel['name'])}\t.*\tlinux-\S+ (\S+)$", boot("--list").stdout, re.M)
     return found and found.group(1)
 
 
