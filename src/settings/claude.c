@@ -6,10 +6,8 @@
  * files are, and every entry remembers the key under which it stands in the file. A deny that
  * landpen cannot hold stops the run; an allow that it does not give is a notice. Does no I/O.
  *
- * Where paths start is taken from Claude Code 2.1: in permission rules //x is absolute, /x starts
- * at the settings file's project, ~/x at home, all else at the working directory and is read as a
- * line of .gitignore; in sandbox.filesystem /x is absolute and x starts at the settings file's
- * project.
+ * Where paths start is taken from Claude Code 2.1: in sandbox.filesystem /x and //x are absolute,
+ * ~/x starts at home, and x at the folder that the file's .claude stands in.
  */
 #include "settings/claude-parts.h"
 
