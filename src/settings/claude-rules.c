@@ -256,10 +256,12 @@ static int each(struct lp_claude *claude, const char *list,
 	char key[LP_KEY_SIZE];
 	size_t i;
 
-	if (entries && !json_is_array(entries)) {
-		snprintf(key, sizeof(key), "permissions.%s", list);
+	snprintf(key, sizeof(key), "permissions.%s", list);
+	if (entries && !json_is_array(entries))
 		return LP_CLAUDE_FAIL(claude, key, "must be a list of strings; put it in [ ]");
-	}
+	if (json_array_size(entries) > LP_MAX_ENTRIES)
+		return LP_CLAUDE_FAIL(claude, key, "has %zu entries; at most %d are allowed",
+			json_array_size(entries), LP_MAX_ENTRIES);
 	json_array_foreach(entries, i, entry)
 	{
 		const char *text = json_string_value(entry);
