@@ -217,19 +217,16 @@ static bool is_file_name(const char *path, const char *project)
 }
 
 /* What another run made for this purpose: the last pen in the project removes it. */
-static int adopt_stub(struct lp_plan *plan, const struct point *point, enum state outer)
+static int adopt_stub(
+	struct lp_plan *plan, const struct point *point, mode_t type, enum state outer)
 {
-	mode_t mode;
-	struct stat st;
+	mode_t mode = type & 07777;
 
-	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ) ||
-		lstat(point->path, &st) < 0)
+	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ))
 		return 0;
-	mode = st.st_mode & 07777;
-	if (S_ISDIR(st.st_mode) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
+	if (S_ISDIR(type) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
 		return lp_strv_add(&plan->stubs, point->path);
-	if (S_ISREG(st.st_mode) && mode == LP_FILE_STUB_MODE &&
-		is_file_name(point->path, plan->project))
+	if (S_ISREG(type) && mode == LP_FILE_STUB_MODE && is_file_name(point->path, plan->project))
 		return lp_strv_add(&plan->file_stubs, point->path);
 	return 0;
 }
@@ -278,22 +275,24 @@ static int add_point(
 	enum state outer = enclosing(stack, point->path);
 	enum state state = point->own ? STATE_WRITE : state_of(points->policy, point->path);
 	enum lp_mount_kind kind = state == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO;
-	struct stat st;
+	struct stat st = {0};
+	bool gone;
 	int r;
 
 	if (!strcmp(point->path, "/"))
 		return 0;
-	/* or it was a stub of another run, which has ended since the settings were read */
-	if (!point->exists || (!point->own && lstat(point->path, &st) < 0 && errno == ENOENT))
+	/* once: a stub of a run that ends now is made again, or is not there any more */
+	gone = lstat(point->path, &st) < 0 && errno == ENOENT;
+	if (!point->exists || (gone && !point->own))
 		return add_absent(plan, point, outer);
-	if (!point->is_dir && lstat(point->path, &st) == 0 && S_ISLNK(st.st_mode))
+	if (!point->is_dir && S_ISLNK(st.st_mode))
 		return outer == STATE_WRITE ? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
 						      "bubblewrap cannot keep the symlink %s from "
 						      "being replaced; put what it names in its "
 						      "place",
 						      point->path)
 					    : 0;
-	if (adopt_stub(plan, point, outer) < 0)
+	if (adopt_stub(plan, point, st.st_mode, outer) < 0)
 		return -ENOMEM;
 	if (state == outer && !point->pinned)
 		return 0;
