@@ -28,7 +28,7 @@
 
 struct duty {
 	const struct lp_plan *plan;
-	int pidfd, lock_fd;
+	int launcher, lock_fd;
 };
 
 /* The duty lies above the stack's start, on the same page. */
@@ -52,7 +52,7 @@ static void keep_only(int one, int two)
 static int keep_house(void *argument)
 {
 	const struct duty *duty = argument;
-	struct pollfd launcher = {.fd = duty->pidfd, .events = POLLIN};
+	struct pollfd launcher = {.fd = duty->launcher, .events = POLLIN};
 	int lock_fd = duty->lock_fd, tmpdir;
 
 	/* whoever waits for the command wakes up with this one and must not wait for it as well */
@@ -77,25 +77,38 @@ static int keep_house(void *argument)
 	_exit(0);
 }
 
+/*
+ * What becomes readable, or is hung up, when the launcher ends: its pidfd. Before Linux 5.3 the end
+ * of a pipe whose other end stays open in the launcher; but an exec would not do for that.
+ */
+static int open_launcher(bool shared)
+{
+	int fd = lp_pidfd_open(getpid()), ends[2];
+
+	if (fd != -ENOSYS || shared)
+		return fd;
+	return pipe2(ends, O_CLOEXEC) < 0 ? -errno : ends[0];
+}
+
 int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err)
 {
-	int pidfd = lp_pidfd_open(getpid());
+	int launcher = open_launcher(shared);
 	sigset_t all, callers;
 	pid_t pid;
 
-	if (pidfd < 0)
-		return lp_fail(err, -pidfd, "starting the janitor: %m (Linux 5.3 is needed)");
+	if (launcher < 0)
+		return lp_fail(err, -launcher, "starting the janitor: %m (Linux 5.3 is needed)");
 	/* inherited: until it has its own group, the terminal's signals are for it as well */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &callers);
 	/* outlives this frame: the janitor reads it */
-	janitor.duty = (struct duty){plan, pidfd, lock_fd};
+	janitor.duty = (struct duty){plan, launcher, lock_fd};
 	pid = clone(keep_house, janitor.stack + sizeof(janitor.stack), shared ? CLONE_VM : 0,
 		&janitor.duty);
 	sigprocmask(SIG_SETMASK, &callers, NULL);
 	if (pid < 0)
 		return lp_fail(err, errno, "starting the janitor: %m");
 	/* The janitor has a copy of the descriptors already. */
-	close(pidfd);
+	close(launcher);
 	return 0;
 }
