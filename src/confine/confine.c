@@ -84,7 +84,7 @@ static int restrict_landlock(struct lp_plan *plan, struct lp_err *err)
 		if (r < 0)
 			return r;
 	}
-	r = lp_landlock_restrict(ruleset, 0);
+	r = lp_landlock_restrict(ruleset);
 	return r < 0 ? lp_fail(err, -r, "Landlock: %m") : 0;
 }
 
@@ -152,7 +152,7 @@ int lp_confine_inside(const struct lp_plan *plan, int gate, struct lp_err *err)
 	if (r == 0 && (plan->handled.scoped || plan->handled.handled_net)) {
 		lp_autoclose int ruleset = lp_landlock_create(&plan->handled);
 
-		r = ruleset < 0 ? ruleset : lp_landlock_restrict(ruleset, 0);
+		r = ruleset < 0 ? ruleset : lp_landlock_restrict(ruleset);
 		if (r < 0)
 			return lp_fail(err, -r, "Landlock inside bubblewrap: %m");
 	}

@@ -369,12 +369,10 @@ static int add_bwrap_gaps(const struct lp_plan_input *input, struct lp_plan *pla
 
 	if (abilities->bwrap == LP_PROBE_NO)
 		return lp_gap_add(plan, policy, LP_GAP_BWRAP,
-			"this policy needs bubblewrap, and it does not work here: %s; install "
-			"bubblewrap "
-			"and allow user namespaces, or see `landpen policy --plan --backend "
-			"landlock` "
-			"for what would be open without it",
-			abilities->bwrap_why);
+			"this policy needs bubblewrap, and it does not work here: %s; %s, or see "
+			"`landpen policy --plan --backend landlock` for what would be open without "
+			"it",
+			abilities->bwrap_why, lp_bwrap_cure(abilities->bwrap_why));
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
 

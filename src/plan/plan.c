@@ -178,10 +178,14 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 	return lp_plan_environment(input, plan);
 }
 
-/* bubblewrap's user namespace belongs to the caller, who may read what is in it. */
+/*
+ * bubblewrap's user namespace belongs to the caller, who may read what is in it whatever Yama says
+ * below 3; as root, or setuid, bubblewrap makes none.
+ */
 static bool may_read_memory(const struct lp_abilities *abilities, enum lp_backend backend)
 {
-	return abilities->yama_scope <= 1 || abilities->root || backend != LP_BACKEND_LANDLOCK;
+	return abilities->memory || (backend == LP_BACKEND_BWRAP && abilities->yama_scope == 2 &&
+					    !abilities->root && !abilities->bwrap_setuid);
 }
 
 bool lp_plan_has_edge(const struct lp_plan_input *input)
@@ -198,17 +202,26 @@ static int add_gate_gaps(
 
 	if (input->policy->network != LP_NETWORK_NAMES)
 		return 0;
+	if (abilities->listener_above)
+		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
+			"another program above landpen listens to system calls already, and the "
+			"kernel allows one only, so host names cannot be held: start landpen "
+			"outside of it, or use --network none or open");
 	if (!abilities->seccomp_notify)
 		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
-			"this kernel cannot hold host names: it has no seccomp notifications "
-			"(Linux "
-			"5.9); use --network none or open");
-	if (!may_read_memory(abilities, backend))
+			"this kernel cannot hold host names: it has no seccomp notifications that "
+			"give descriptors (Linux 5.9); use --network none or open");
+	if (may_read_memory(abilities, backend))
+		return 0;
+	if (abilities->yama_scope > 1)
 		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
 			"kernel.yama.ptrace_scope is %d: the gate may not read the addresses that "
-			"programs connect to; use bubblewrap, or set it to 1",
+			"programs connect to; set it to 1, or use --network none or open",
 			abilities->yama_scope);
-	return 0;
+	return lp_gap_add(plan, input->policy, LP_GAP_GATE,
+		"landpen may not read the memory of its own children here, so the gate cannot see "
+		"what programs connect to: allow process_vm_readv(2) (in a container's seccomp "
+		"profile), or use --network none or open");
 }
 
 static int plan_for(
