@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char *const gap_names[] = {LP_GAP_PROTECTED, LP_GAP_READ, LP_GAP_METADATA,
-	LP_GAP_TERMINALS, LP_GAP_SIGNALS, LP_GAP_TRUNCATE, LP_GAP_REFER, LP_GAP_LATE,
+	LP_GAP_TERMINALS, LP_GAP_SIGNALS, LP_GAP_TRUNCATE, LP_GAP_REFER, LP_GAP_LATE, LP_GAP_FOLDED,
 	LP_GAP_LANDLOCK, LP_GAP_BWRAP, LP_GAP_SECCOMP, LP_GAP_GATE, NULL};
 
 const char *const *lp_plan_gap_names(void)
@@ -233,6 +233,8 @@ static int plan_for(
 	if (r == 0 && !input->abilities->seccomp_filter)
 		r = lp_gap_add(plan, input->policy, LP_GAP_SECCOMP,
 			"this kernel has no seccomp filters; landpen needs CONFIG_SECCOMP_FILTER");
+	if (r == 0 && !input->policy->files_disabled)
+		r = lp_plan_folding(input, plan);
 	if (r < 0)
 		return r;
 	return backend == LP_BACKEND_LANDLOCK ? lp_plan_floor(input, plan)

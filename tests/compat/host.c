@@ -3,20 +3,23 @@
  *
  *     host [--log FILE] TRAIT... -- COMMAND [ARG...]
  *
- *     CALL=ERRNO        a system call of the list below fails ("pidfd_getfd=EPERM")
- *     notify=none       no seccomp notifications (before 5.0)
- *     notify=above      another listener is there: EBUSY
- *     notify=first      5.0 to 5.8: no descriptors can be given
- *     notify=early      5.9 to 5.13: they can, in two steps; no WAIT_KILLABLE_RECV
- *     userns=none       user namespaces are refused, and so are mount namespaces
- *     landlock=ABI      Landlock of this ABI; 0: switched off at boot. Rights and flags of later
- * ABIs are refused as that kernel does. What the running kernel does not know is taken out of the
- * arguments, so that it looks as if it were handled. landlock=lying    the version is there, a
- * ruleset is not made yama=SCOPE        kernel.yama.ptrace_scope 2 or 3, for callers without
- * privileges missing=NAME      no file of this name is there, wherever instead=NAME=FILE   who
- * executes a program of this name gets FILE
+ *     CALL=ERRNO         a system call of the list below fails: pidfd_getfd=EPERM
+ *     notify=none        no seccomp notifications (before 5.0)
+ *     notify=above       another listener is there: EBUSY
+ *     notify=first       5.0 to 5.8: no descriptors can be given
+ *     notify=early       5.9 to 5.13: they can, in two steps; no WAIT_KILLABLE_RECV
+ *     userns=none        user namespaces and mount namespaces are refused
+ *     landlock=ABI       Landlock of this ABI; 0: switched off at boot
+ *     landlock=lying     the version is there, a ruleset is not made
+ *     yama=SCOPE         kernel.yama.ptrace_scope 2 or 3, for callers without privileges
+ *     casefold=DIR       this directory of ext4 takes upper and lower case for the same
+ *     vfat=DIR           it is on this file system
+ *     missing=NAME       no file of this name is there, wherever
+ *     instead=NAME=FILE  who executes a program of this name gets FILE
  *
- * With --log each ruleset and restriction is told: what landpen asked for.
+ * Rights and flags of Landlock that are newer than the ABI are refused as such a kernel does. What
+ * the running kernel does not know is taken out of the arguments, so that it looks as if it were
+ * handled. With --log each ruleset and restriction is told: what landpen asked for.
  *
  * Refusals are a seccomp filter's. What depends on memory, or returns a number, is a tracer's. A
  * listener would take the place of landpen's.
@@ -52,6 +55,7 @@
 #define KILLABLE        32U
 #define ADDFD           0x40182103U
 #define SET_FLAGS       0x40082104U
+#define GET_FLAGS       0x80086601U
 #define GET_NOTIF_SIZES 3U
 #define PATH_LIMIT      4096
 #define YAMA            "/proc/sys/kernel/yama/ptrace_scope"
@@ -84,6 +88,7 @@ static struct {
 	bool lies, gives_late;
 	int yama;
 	const char *missing, *replaced, *alias;
+	const char *casefold, *vfat;
 	char yama_alias[64];
 	FILE *log;
 } host;
@@ -263,6 +268,13 @@ static void set_trait(const char *trait)
 		set_landlock(value);
 	} else if (is(trait, "yama", &value)) {
 		set_yama(value);
+	} else if (is(trait, "casefold", &value)) {
+		host.casefold = value;
+		refuse_if(SYS_ioctl, 1, 0, GET_FLAGS, SECCOMP_RET_TRACE);
+		is_traced = true;
+	} else if (is(trait, "vfat", &value)) {
+		host.vfat = value;
+		trace(SYS_fstatfs);
 	} else if (is(trait, "missing", &value)) {
 		host.missing = value;
 		trace_paths();
@@ -513,6 +525,37 @@ static void use_path(const struct call *call)
 		skip(call, -EACCES);
 }
 
+static bool is_open_on(const struct call *call, const char *dir)
+{
+	char link[64], path[PATH_LIMIT];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", call->tid, (int)call->args[0]);
+	len = readlink(link, path, sizeof(path) - 1);
+	path[len > 0 ? len : 0] = '\0';
+	return dir && !strcmp(path, dir);
+}
+
+static void tell_flags(const struct call *call)
+{
+	const uint32_t flags = 0x40000000;
+
+	if (!is_open_on(call, host.casefold))
+		return;
+	put_memory(call, call->args[2], &flags, sizeof(flags));
+	skip(call, 0);
+}
+
+static void tell_type(const struct call *call)
+{
+	const uint64_t type = 0x4d44;
+
+	if (!is_open_on(call, host.vfat))
+		return;
+	put_memory(call, call->args[1], &type, sizeof(type));
+	skip(call, 0);
+}
+
 static void give(const struct call *call)
 {
 	uint32_t flags;
@@ -542,7 +585,13 @@ static void serve(pid_t tid)
 		restrict_self(&call);
 		break;
 	case SYS_ioctl:
-		give(&call);
+		if ((uint32_t)call.args[1] == GET_FLAGS)
+			tell_flags(&call);
+		else
+			give(&call);
+		break;
+	case SYS_fstatfs:
+		tell_type(&call);
 		break;
 	case SYS_process_vm_readv:
 	case SYS_process_vm_writev:

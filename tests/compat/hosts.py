@@ -24,6 +24,7 @@ from pens import Failure, StandIn, Suite
 
 SUITE = Suite()
 NATIVE, BWRAP = "landlock", "bwrap"
+FOLDED = "takes upper and lower case for the same.*folded-names"
 NAMESPACES, INSTALL = "allow user namespaces", "; install bubblewrap"
 NO_LISTENER = "start landpen outside of it, or use --network none"
 OLD = "Linux 5.9.*--network none"
@@ -64,6 +65,10 @@ HOSTS = [
     ("no-statx", ["statx=EPERM", "faccessat2=EPERM", "fchmodat2=EPERM"], NATIVE, NATIVE, NATIVE),
     ("no-namespaces", ["userns=none"], NATIVE, NATIVE, NATIVE),
     ("no-bwrap", ["missing=bwrap"], NATIVE, NATIVE, NATIVE),
+    ("casefold", ["casefold=PROJECT"], NATIVE, FOLDED, FOLDED),
+    ("casefold-below", ["casefold=PROJECT/sub"], NATIVE, FOLDED, FOLDED),
+    ("casefold-beside", ["casefold=OUT"], NATIVE, NATIVE, NATIVE),
+    ("vfat", ["vfat=PROJECT"], NATIVE, FOLDED, FOLDED),
     ("docker", ["pidfd_getfd=EPERM", "clone3=ENOSYS", "userns=none"], NATIVE, NATIVE, NATIVE),
 ]
 
@@ -104,7 +109,8 @@ class Host:
         self.case = case
         alias = SUITE.base + "/old-bwrap"
         self.words = [SUITE.base + "/host", "--log", case.dir + "/asked",
-                      *(trait.replace("OLD", alias) for trait in traits), "--"]
+                      *(trait.replace("OLD", alias).replace("PROJECT", case.project).replace("OUT", case.out)
+                        for trait in traits), "--"]
         case.environment.update(OUT=case.out, PORT=str(SUITE.server.port), VICTIM=str(SUITE.victim.pid))
 
     def settings(self, policy, allowed):
