@@ -1,7 +1,8 @@
 """Acts that a policy denies: tries each and prints what came of it, as JSON.
 
-    acts.py ACT... with $OUT, a folder outside, $PORT and $VICTIM
+    acts.py ACT... with $OUT, a folder outside; $PORT and $VICTIM for those that need them
 """
+import ctypes
 import errno
 import json
 import os
@@ -24,10 +25,20 @@ def connect():
             raise ConnectionResetError(errno.ECONNRESET, "nothing came")
 
 
+def hook():
+    os.mkdir(".git/hooks/new")
+    os.rmdir(".git/hooks/new")
+
+
 def move():
     os.makedirs("one/two", exist_ok=True)
     write("one/file")
     os.rename("one/file", "one/two/file")
+
+
+def call(name, *words):
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*words) < 0:
+        raise OSError(ctypes.get_errno(), name)
 
 
 ACTS = {
@@ -40,8 +51,11 @@ ACTS = {
     "held": lambda: write("sub/held"),
     "late": lambda: os.makedirs("sub/late/new", exist_ok=True),
     "hidden": lambda: open("secret/key", encoding="utf-8").close(),
+    "secret": lambda: open(os.path.expanduser("~/.ssh/key"), encoding="utf-8").close(),
+    "mount": lambda: call("mount", b"none", os.fsencode(OUT), b"tmpfs", 0, None),
+    "give": lambda: os.chown(OUT + "/file", 1, 1),
     "move": move,
-    "git": lambda: os.mkdir(".git/hooks/new"),
+    "git": hook,
 }
 
 
