@@ -46,8 +46,7 @@ void lp_abilities_probe(struct lp_abilities *ret_abilities)
 	/* older kernels may have got it with their fixes; else EINVAL */
 	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
 	found.landlock_errata = r > 0 ? (unsigned)r : 0;
-	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
-			       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0;
 	found.root = geteuid() == 0;
 	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
 		found.bwrap = LP_PROBE_NO;

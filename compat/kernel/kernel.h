@@ -78,7 +78,10 @@ const char *lp_landlock_right_name(uint64_t right);
 
 /* ---- other system calls ------------------------------------------------------------------- */
 
-/* openat2(2) with RESOLVE_NO_SYMLINKS; on kernels before 5.6 an open that is checked afterwards. */
+/*
+ * openat2(2) with RESOLVE_NO_SYMLINKS; before Linux 5.6, or where a container refuses it, an open
+ * that is checked afterwards.
+ */
 int lp_open_no_symlinks(const char *path, int flags);
 
 /* close_range(2), by /proc/self/fd where the call is missing; from first on. 0 or -errno. */
@@ -158,7 +161,7 @@ struct lp_abilities {
 	int landlock_abi; /* 0: none */
 	unsigned landlock_errata;
 	bool seccomp_filter;
-	bool seccomp_notify; /* with a listener, which can give descriptors (5.9) */
+	bool seccomp_notify; /* a listener can give descriptors (5.9); and there is openat2 */
 	bool listener_above; /* there is one already, and so no other can be */
 	bool memory;         /* of its children, landpen may read it without privileges */
 	bool pidfd_getfd;    /* a stock container refuses it */

@@ -209,8 +209,9 @@ static int add_gate_gaps(
 			"outside of it, or use --network none or open");
 	if (!abilities->seccomp_notify)
 		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
-			"this kernel cannot hold host names: it has no seccomp notifications that "
-			"give descriptors (Linux 5.9); use --network none or open");
+			"host names cannot be held: there are no seccomp notifications that give "
+			"descriptors (Linux 5.9), or a container refuses them or openat2(2); use "
+			"--network none or open");
 	if (may_read_memory(abilities, backend))
 		return 0;
 	if (abilities->yama_scope > 1)
@@ -227,12 +228,15 @@ static int add_gate_gaps(
 static int plan_for(
 	const struct lp_plan_input *input, enum lp_backend backend, struct lp_plan *plan)
 {
-	int r = add_gate_gaps(input, backend, plan);
+	int r = 0;
 
 	plan->backend = backend;
-	if (r == 0 && !input->abilities->seccomp_filter)
+	if (!input->abilities->seccomp_filter)
 		r = lp_gap_add(plan, input->policy, LP_GAP_SECCOMP,
-			"this kernel has no seccomp filters; landpen needs CONFIG_SECCOMP_FILTER");
+			"this kernel has no seccomp filters, or a container refuses seccomp(2); "
+			"landpen needs CONFIG_SECCOMP_FILTER");
+	if (r == 0)
+		r = add_gate_gaps(input, backend, plan);
 	if (r == 0 && !input->policy->files_disabled)
 		r = lp_plan_folding(input, plan);
 	if (r < 0)

@@ -14,11 +14,16 @@
 #include "bwrap/bwrap.h"
 #include "confine/confine.h"
 
+enum { LANDLOCK, SECCOMP, BWRAP, GATE, OUTSIDE };
+
 /* In a child: with every right handled and no rule, a file that was readable must not be. */
 static int try_landlock(int abi)
 {
-	struct lp_plan plan = {.filter = LP_FILTER_INET | LP_FILTER_UNIX | LP_FILTER_PTRACE |
-					 LP_FILTER_NAMESPACES | LP_FILTER_METADATA,
+	struct lp_floor floor = {.path = (char *)"/dev/null", .access = LP_FS_READ_FILE};
+	struct lp_plan plan = {.floor = &floor,
+		.floor_count = 1,
+		.filter = LP_FILTER_INET | LP_FILTER_UNIX | LP_FILTER_PTRACE |
+			  LP_FILTER_NAMESPACES | LP_FILTER_METADATA,
 		.handled = lp_landlock_known(abi),
 		.limits = {LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED, LP_UNLIMITED}};
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -82,7 +87,7 @@ static const char *tell_gate(const struct lp_abilities *abilities)
 void lp_tool_examine(struct lp_abilities *ret_abilities, struct lp_check ret_checks[LP_CHECKS])
 {
 	struct lp_abilities found;
-	char text[64];
+	char text[160];
 	bool works;
 
 	lp_abilities_probe(&found);
@@ -90,34 +95,24 @@ void lp_tool_examine(struct lp_abilities *ret_abilities, struct lp_check ret_che
 	lp_bwrap_probe(&found);
 	snprintf(text, sizeof(text), "ABI %d, errata 0x%x", found.landlock_abi,
 		found.landlock_errata);
-	if (!in_child(try_landlock, found.landlock_abi))
-		found.landlock_abi = 0;
-	found.seccomp_filter = in_child(try_filter, 0);
-	set_check(&ret_checks[0], "landlock", found.landlock_abi > 0, text);
-	set_check(&ret_checks[1], "seccomp", found.seccomp_filter,
-		found.seccomp_filter ? "filters hold"
-				     : "no filters, or another filter forbids them");
+	works = in_child(try_landlock, found.landlock_abi);
+	if (!works && found.landlock_abi)
+		snprintf(text, sizeof(text),
+			"ABI %d, but it does not hold: allow the landlock_ calls in the "
+			"container's seccomp profile, or use --backend bwrap",
+			found.landlock_abi);
+	set_check(&ret_checks[LANDLOCK], "landlock", works, text);
+	works = in_child(try_filter, 0);
+	set_check(&ret_checks[SECCOMP], "seccomp", works,
+		works ? "filters hold" : "no filters, or another filter forbids them");
 	works = found.bwrap == LP_PROBE_YES;
-	set_check(&ret_checks[2], "bwrap", works, works ? found.bwrap_path : found.bwrap_why);
-	set_check(&ret_checks[3], "gate", found.seccomp_notify && found.memory, tell_gate(&found));
+	set_check(&ret_checks[BWRAP], "bwrap", works, works ? found.bwrap_path : found.bwrap_why);
+	set_check(
+		&ret_checks[GATE], "gate", found.seccomp_notify && found.memory, tell_gate(&found));
 	works = !lp_confine_is_inside();
-	set_check(&ret_checks[4], "outside", works,
+	set_check(&ret_checks[OUTSIDE], "outside", works,
 		works ? "not inside a pen" : "inside a pen: a further landpen only execs");
 	*ret_abilities = found;
-}
-
-/* The back end that a run with this policy would get. */
-static const char *name_backend(const struct lp_plan *plan)
-{
-	switch (plan ? plan->backend : LP_BACKEND_REFUSE) {
-	case LP_BACKEND_LANDLOCK:
-		return "landlock";
-	case LP_BACKEND_BWRAP:
-		return "bwrap";
-	case LP_BACKEND_REFUSE:
-		break;
-	}
-	return "refused";
 }
 
 static void print_json_text(const char *text)
@@ -132,7 +127,7 @@ static void print_json_text(const char *text)
 }
 
 static void print_json(const struct lp_check *checks, const struct lp_abilities *abilities,
-	const struct lp_plan *plan, const char *why)
+	const struct lp_plan *plan, const char *backend, const char *why)
 {
 	printf("{");
 	for (size_t i = 0; i < LP_CHECKS; i++) {
@@ -142,7 +137,7 @@ static void print_json(const struct lp_check *checks, const struct lp_abilities 
 		printf("}, ");
 	}
 	printf("\"landlockAbi\": %d, \"policy\": {\"backend\": \"%s\", \"why\": ",
-		abilities->landlock_abi, name_backend(plan));
+		abilities->landlock_abi, backend);
 	print_json_text(why);
 	printf(", \"gaps\": [");
 	for (size_t i = 0; plan && i < plan->gap_count; i++)
@@ -150,30 +145,50 @@ static void print_json(const struct lp_check *checks, const struct lp_abilities 
 	printf("]}}\n");
 }
 
+/* Whether the plan's back end is one that was seen to work; the reason if it is none. */
+static bool can_hold(const struct lp_check checks[LP_CHECKS], const struct lp_plan *plan,
+	const struct lp_err *why, struct lp_err *ret_reason)
+{
+	const struct lp_check *needed = &checks[SECCOMP];
+
+	if (!plan) {
+		*ret_reason = *why;
+		return false;
+	}
+	if (plan->backend == LP_BACKEND_REFUSE) {
+		lp_plan_refusal(plan, ret_reason);
+		return false;
+	}
+	if (needed->works)
+		needed = &checks[plan->backend == LP_BACKEND_LANDLOCK ? LANDLOCK : BWRAP];
+	if (!needed->works)
+		lp_fail(ret_reason, EPERM, "%s does not work here: %s", needed->name,
+			needed->detail);
+	return needed->works;
+}
+
 int lp_tool_doctor(const struct lp_cmdline *cmdline, const struct lp_abilities *abilities,
 	const struct lp_check checks[LP_CHECKS], const struct lp_plan *plan,
 	const struct lp_err *why)
 {
-	bool holds = plan && plan->backend != LP_BACKEND_REFUSE;
 	struct lp_err refusal = {0};
+	bool holds = can_hold(checks, plan, why, &refusal);
+	const char *backend = !holds                                 ? "refused"
+			      : plan->backend == LP_BACKEND_LANDLOCK ? "landlock"
+								     : "bwrap";
 
-	if (!plan)
-		refusal = *why;
-	else if (!holds)
-		lp_plan_refusal(plan, &refusal);
 	if (cmdline->plan) {
 		struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
 
 		lp_abilities_print(abilities, &text);
 		fputs(text.text, stdout);
 	} else if (cmdline->json) {
-		print_json(checks, abilities, plan, refusal.text);
+		print_json(checks, abilities, plan, backend, refusal.text);
 	} else {
 		for (size_t i = 0; i < LP_CHECKS; i++)
 			printf("%-10s %-4s %s\n", checks[i].name, checks[i].works ? "yes" : "no",
 				checks[i].detail);
-		printf("%-10s %s%s%s\n", "policy", name_backend(plan), holds ? "" : ": ",
-			refusal.text);
+		printf("%-10s %s%s%s\n", "policy", backend, holds ? "" : ": ", refusal.text);
 	}
 	return holds ? 0 : 1;
 }
