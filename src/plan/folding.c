@@ -71,7 +71,7 @@ static bool has_other_spelling(const char *path)
 	       lstat(other, &two) == 0 && one.st_ino == two.st_ino && one.st_dev == two.st_dev;
 }
 
-/* 1: told. Of each directory that is allowed above a denied path, once. */
+/* 1: told. What is above a directory that was seen already was looked at then. */
 static int look_above(const struct lp_plan_input *input, struct lp_plan *plan, const char *denied,
 	enum lp_access access, struct lp_strv *seen)
 {
@@ -80,17 +80,15 @@ static int look_above(const struct lp_plan_input *input, struct lp_plan *plan, c
 
 	while (r == 0 && strcmp(path, "/") != 0) {
 		char *dir = lp_path_parent(path);
-		bool folds;
+		bool folds = dir && has_other_spelling(path);
 
-		if (!dir)
-			return -ENOMEM;
-		folds = has_other_spelling(path);
 		free(path);
 		path = dir;
-		if (!lp_policy_may(input->policy, dir, access).allowed)
+		if (!dir)
+			return -ENOMEM;
+		if (!lp_policy_may(input->policy, dir, access).allowed ||
+			(!folds && lp_strv_has(seen, dir)))
 			return 0;
-		if (!folds && lp_strv_has(seen, dir))
-			continue;
 		if (folds || is_folding(dir)) {
 			r = lp_gap_add(plan, input->policy, LP_GAP_FOLDED,
 				"%s takes upper and lower case for the same, so that %s could be "
