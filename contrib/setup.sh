@@ -75,12 +75,15 @@ test_needs()
 	sys:script       bsdutils          util-linux-script util-linux util-linux-misc
 	sys:setpriv      util-linux        util-linux       util-linux  setpriv
 	sys:runuser      util-linux        util-linux       util-linux  runuser
+	cmd:mkfs.ext4    e2fsprogs         e2fsprogs        e2fsprogs   e2fsprogs
+	cmd:mkfs.btrfs   btrfs-progs       btrfs-progs      btrfs-progs btrfs-progs
+	cmd:mkfs.xfs     xfsprogs          xfsprogs         xfsprogs    xfsprogs
 	sys:useradd      passwd            shadow-utils     shadow      shadow
 	END
 }
 
 # What must have run, by build; see tests/summary. "shipped" is the build that is installed.
-must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge,shim'
+must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge,compat,users,shim'
 
 # ---- installing what is missing -----------------------------------------------------------------
 

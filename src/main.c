@@ -109,7 +109,8 @@ static void choose_command(struct session *session)
 static int load_policy(struct session *session)
 {
 	const struct lp_cmdline *cmdline = &session->cmdline;
-	bool names_command = cmdline->verb == LP_VERB_RUN || cmdline->verb == LP_VERB_POLICY;
+	bool names_command = cmdline->verb == LP_VERB_RUN || cmdline->verb == LP_VERB_POLICY ||
+			     cmdline->verb == LP_VERB_DOCTOR;
 	const struct lp_request request = {
 		.command = names_command && session->command ? session->command[0] : NULL,
 		.settings_file = cmdline->settings_file,
@@ -162,7 +163,7 @@ static int read_abilities(struct session *session)
 	if (!file) {
 		lp_abilities_probe(&session->abilities);
 		if (may_need_supervisor(session->policy))
-			lp_abilities_probe_gate(&session->abilities);
+			lp_abilities_probe_gate(&session->abilities, false);
 		return 0;
 	}
 	r = lp_read_file(-100 /* AT_FDCWD */, file, MAX_ABILITIES, &text, &len);
@@ -182,7 +183,7 @@ static int make_plan(struct session *session)
 		.terminal = find_terminal(),
 		.environ = environ,
 	};
-	int r = read_abilities(session);
+	int r = session->cmdline.verb == LP_VERB_DOCTOR ? 0 : read_abilities(session);
 
 	return r < 0 ? r : lp_plan_make(&input, &session->plan, &session->err);
 }
@@ -326,13 +327,25 @@ static int run(struct session *session)
 		       : run_native(session, lock);
 }
 
+/* Of a policy that cannot be loaded the reason is told, like that of a plan that refuses. */
+static int diagnose(struct session *session)
+{
+	struct lp_check checks[LP_CHECKS];
+
+	lp_tool_examine(&session->abilities, checks);
+	if (find_place(session) == 0 && load_policy(session) == 0)
+		make_plan(session);
+	return lp_tool_doctor(
+		&session->cmdline, &session->abilities, checks, session->plan, &session->err);
+}
+
 static int tell(struct session *session)
 {
 	struct lp_cmdline *cmdline = &session->cmdline;
 	int r;
 
 	if (cmdline->verb == LP_VERB_DOCTOR)
-		return lp_tool_doctor(cmdline, &session->err);
+		return diagnose(session);
 	r = find_place(session);
 	if (r == 0 && cmdline->verb == LP_VERB_TRUST)
 		return lp_tool_trust(cmdline, session->home, session->cwd, &session->err);

@@ -26,27 +26,37 @@ int lp_landlock_abi(void)
 	return r > 0 ? (int)r : 0;
 }
 
+/* The ABI, if a ruleset with everything in it can be made. */
+static int usable_abi(void)
+{
+	int abi = lp_landlock_abi();
+	const struct lp_landlock_attr known = lp_landlock_known(abi);
+	lp_autoclose int ruleset = abi ? lp_landlock_create(&known) : -1;
+
+	return ruleset < 0 ? 0 : abi;
+}
+
 void lp_abilities_probe(struct lp_abilities *ret_abilities)
 {
-	struct lp_abilities found = {.landlock_abi = lp_landlock_abi()};
+	struct lp_abilities found = {.landlock_abi = usable_abi()};
 	uint32_t action = SECCOMP_RET_ERRNO_;
+	struct stat st;
 	long r;
 
-	if (found.landlock_abi >= 7) {
-		r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
-		found.landlock_errata = r > 0 ? (unsigned)r : 0;
-	}
-	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
-			       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+	/* older kernels may have got it with their fixes; else EINVAL */
+	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
+	found.landlock_errata = r > 0 ? (unsigned)r : 0;
+	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0;
 	found.root = geteuid() == 0;
 	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
 		found.bwrap = LP_PROBE_NO;
 		snprintf(found.bwrap_why, sizeof(found.bwrap_why), "bubblewrap is not installed");
 	}
+	found.bwrap_setuid = stat(found.bwrap_path, &st) == 0 && st.st_mode & S_ISUID;
 	*ret_abilities = found;
 }
 
-void lp_abilities_probe_gate(struct lp_abilities *abilities)
+void lp_abilities_probe_gate(struct lp_abilities *abilities, bool try)
 {
 	lp_autofree char *text = NULL;
 	size_t len;
@@ -58,6 +68,10 @@ void lp_abilities_probe_gate(struct lp_abilities *abilities)
 	abilities->pidfd_getfd = copy >= 0;
 	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
 		abilities->yama_scope = text[0] - '0';
+	abilities->memory = abilities->seccomp_notify;
+	if (try || !abilities->landlock_abi || abilities->yama_scope > 1 ||
+		prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
+		lp_notify_probe(abilities);
 }
 
 /* Whether nobody but root can replace the program: its folder and itself belong to root. */
@@ -86,17 +100,28 @@ bool lp_bwrap_find(char *ret_path, size_t size)
 	return false;
 }
 
+const char *lp_bwrap_cure(const char *said)
+{
+	if (strstr(said, "nknown option"))
+		return "install bubblewrap 0.5 or newer";
+	if (strstr(said, "not installed"))
+		return "install bubblewrap";
+	return "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1 on Debian, an "
+	       "AppArmor profile for bwrap on Ubuntu, --privileged for a container)";
+}
+
 static const char *const probe_names[] = {"unknown", "no", "yes"};
 
 int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str)
 {
 	return lp_str_addf(str,
 		"landlock_abi %d\nlandlock_errata %u\nseccomp_filter %d\nseccomp_notify "
-		"%d\npidfd_getfd %d\n"
-		"yama_scope %d\nroot %d\nbwrap %s\nbwrap_path %s\nbwrap_why %s\n",
+		"%d\nlistener_above %d\nmemory %d\npidfd_getfd %d\n"
+		"yama_scope %d\nroot %d\nbwrap %s\nbwrap_setuid %d\nbwrap_path %s\nbwrap_why %s\n",
 		abilities->landlock_abi, abilities->landlock_errata, abilities->seccomp_filter,
-		abilities->seccomp_notify, abilities->pidfd_getfd, abilities->yama_scope,
-		abilities->root, probe_names[abilities->bwrap], abilities->bwrap_path,
+		abilities->seccomp_notify, abilities->listener_above, abilities->memory,
+		abilities->pidfd_getfd, abilities->yama_scope, abilities->root,
+		probe_names[abilities->bwrap], abilities->bwrap_setuid, abilities->bwrap_path,
 		abilities->bwrap_why);
 }
 
@@ -110,6 +135,12 @@ static bool read_one(const char *key, const char *value, struct lp_abilities *ab
 		abilities->seccomp_filter = value[0] == '1';
 	else if (!strcmp(key, "seccomp_notify"))
 		abilities->seccomp_notify = value[0] == '1';
+	else if (!strcmp(key, "listener_above"))
+		abilities->listener_above = value[0] == '1';
+	else if (!strcmp(key, "memory"))
+		abilities->memory = value[0] == '1';
+	else if (!strcmp(key, "bwrap_setuid"))
+		abilities->bwrap_setuid = value[0] == '1';
 	else if (!strcmp(key, "pidfd_getfd"))
 		abilities->pidfd_getfd = value[0] == '1';
 	else if (!strcmp(key, "yama_scope"))
