@@ -3,8 +3,8 @@
 write(path, kind, programs): a tar of a root file system. Kinds:
 
 debian   the files of the Debian packages that the tests use, and of all that those depend on
-musl     busybox, bash (both static), musl's dynamic loader and a program for it, laid out as Alpine is. It
-         is not Alpine: none of its packages are in it.
+musl     busybox, bash (both static), musl's dynamic loader and a program for it, laid out as Alpine
+         is. It is not Alpine: none of its packages are in it.
 
 programs: {path in the image: file}. Raises Missing, with what is not installed, if it cannot be made.
 """
@@ -21,9 +21,9 @@ PACKAGES = """bash coreutils dash git python3 grep sed findutils diffutils util-
     hostname libc-bin base-files debianutils mawk login procps curl nodejs bubblewrap""".split()
 UNUSED = re.compile(r"/usr/(share/(doc|man|locale|info|lintian|bash-completion|perl|nodejs)|include"
                     r"|lib/node_modules|lib/x86_64-linux-gnu/perl)/")
-FOLDERS = {"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777, "var/log": 0o755, "home/dev": 0o755, "opt": 0o755,
-           "proc": 0o755, "sys": 0o755, "dev": 0o755, "run": 0o755, "etc": 0o755,
-           "usr/local/bin": 0o755}
+FOLDERS = {"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777, "var/log": 0o755,
+           "home/dev": 0o755, "opt": 0o755, "proc": 0o755, "sys": 0o755, "dev": 0o755, "run": 0o755,
+           "etc": 0o755, "usr/local/bin": 0o755}
 TEXTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\ndev:x:1000:1000::/home/dev:/bin/bash\n",
     "etc/group": "root:x:0:\ntty:x:5:\ndev:x:1000:\n",
@@ -139,7 +139,8 @@ def write_debian(tar, names, programs):
 def write_musl(tar, names, programs):
     loaders = glob.glob("/lib/ld-musl-*.so.1")
     found = {"bin/busybox": shutil.which("busybox"), "bin/bash": shutil.which("bash-static")}
-    if not loaders or not shutil.which("musl-gcc") or not all(source and not libraries(source) for source in found.values()):
+    if not loaders or not shutil.which("musl-gcc") or not all(
+            source and not libraries(source) for source in found.values()):
         raise Missing("busybox-static, bash-static or musl-tools is not installed")
     if any(libraries(program) for program in programs.values()):
         raise Missing("landpen is no static program: build it with -Dlibc=musl")
