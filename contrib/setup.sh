@@ -72,6 +72,12 @@ test_needs()
 	cmd:zsh          zsh               zsh              zsh         zsh
 	cmd:fish         fish              fish             fish        fish
 	cmd:hyperfine    hyperfine         hyperfine        hyperfine   hyperfine
+	sys:dockerd      docker.io         moby-engine      docker      docker
+	sys:podman       podman            podman           podman      podman
+	sys:runc         runc              runc             runc        runc
+	sys:newuidmap    uidmap            shadow-utils     shadow      shadow-subids
+	static-busybox   busybox-static    busybox          busybox     busybox-static
+	sys:bash-static  bash-static       -                -           -
 	sys:script       bsdutils          util-linux-script util-linux util-linux-misc
 	sys:setpriv      util-linux        util-linux       util-linux  setpriv
 	sys:runuser      util-linux        util-linux       util-linux  runuser
@@ -109,6 +115,7 @@ is_there()
 	pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
 	py:*) (PATH=$system_path && python3 -c "import ${1#py:}") 2>/dev/null ;;
 	c:*) echo "#include <${1#c:}>" | compiles -fsyntax-only ;;
+	static-busybox) (PATH=$PATH:$system_path && ! ldd "$(command -v busybox)" >/dev/null 2>&1 && busybox true) ;;
 	static) echo 'int main(void) { return 0; }' | compiles -static ;;
 	sanitizer) echo 'int main(void) { return 0; }' | compiles -fsanitize=address,undefined ;;
 	esac
@@ -333,8 +340,8 @@ test_all()
 		step 'fetching the agents' sh tests/agents/fetch.sh "$agents"
 		must_run="$must_run,agents"
 	fi
-	# only root can make networks
-	[ "$(id -u)" != 0 ] || must_run="$must_run,network"
+	# only root can make networks, and start Docker's daemon
+	[ "$(id -u)" != 0 ] || must_run="$must_run,network,containers"
 	check build-test-gcc --suite unit --suite proxy
 	check build-test-clang --suite unit
 	[ ! -d build-test-asan ] || check build-test-asan --suite unit --suite proxy --suite cli

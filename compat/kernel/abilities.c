@@ -74,15 +74,42 @@ void lp_abilities_probe_gate(struct lp_abilities *abilities, bool try)
 		lp_notify_probe(abilities);
 }
 
-/* Whether nobody but root can replace the program: its folder and itself belong to root. */
+/* The number that a user has in this user namespace who is not in it; -1 where all may be in it. */
+static uid_t foreign_user(void)
+{
+	lp_autofree char *text = NULL, *map = NULL;
+	unsigned long user, first, count;
+	size_t len;
+
+	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/overflowuid", 16, &text, &len) < 0 ||
+		lp_read_file(AT_FDCWD, "/proc/self/uid_map", 65536, &map, &len) < 0)
+		return (uid_t)-1;
+	user = strtoul(text, NULL, 10);
+	for (const char *line = map; *line; line += strcspn(line, "\n") + 1) {
+		if (sscanf(line, "%lu %*u %lu", &first, &count) != 2 ||
+			(first <= user && user - first < count))
+			return (uid_t)-1; /* this number is somebody's own */
+		if (!strchr(line, '\n'))
+			break;
+	}
+	return (uid_t)user;
+}
+
+/*
+ * Whether nobody but root can replace the program: its folder and itself belong to root. In a user
+ * namespace without the system's root they belong to a user who is not in there either.
+ */
 static bool root_owned(const char *dir, const char *path)
 {
+	uid_t foreign = foreign_user();
 	struct stat st;
 
-	if (stat(dir, &st) < 0 || st.st_uid != 0 || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
+	if (stat(dir, &st) < 0 || (st.st_uid != 0 && st.st_uid != foreign) ||
+		(st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
 		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
-	       !(st.st_mode & 022) && access(path, X_OK) == 0;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (st.st_uid == 0 || st.st_uid == foreign) && !(st.st_mode & 022) &&
+	       access(path, X_OK) == 0;
 }
 
 bool lp_bwrap_find(char *ret_path, size_t size)
