@@ -276,10 +276,12 @@ static int read_settings_file(struct lp_load *load, struct lp_err *err)
 	return apply_file(load, source, LP_DIALECT_SRT, strdup(request->cwd), err);
 }
 
-static int read_user_file(struct lp_load *load, struct lp_err *err)
+/* Takes path. A file that may be missing. */
+static int read_own_file(
+	struct lp_load *load, char *path, enum lp_dialect dialect, struct lp_err *err)
 {
-	char *path = lp_settings_user_file(load->request->home), *text = NULL;
 	struct lp_source *source;
+	char *text = NULL;
 	size_t len;
 	int r;
 
@@ -298,7 +300,7 @@ static int read_user_file(struct lp_load *load, struct lp_err *err)
 	r = add_file(load, LP_LAYER_USER, path, text, len, &source);
 	if (r < 0)
 		return r;
-	return apply_file(load, source, LP_DIALECT_LANDPEN, strdup(load->request->cwd), err);
+	return apply_file(load, source, dialect, strdup(load->request->cwd), err);
 }
 
 static int fail_project_file(struct lp_err *err, char *path, int error)
@@ -351,15 +353,30 @@ static int read_project_file(struct lp_load *load, struct lp_err *err)
 	return apply_file(load, source, LP_DIALECT_LANDPEN, lp_path_parent(path), err);
 }
 
+static int read_user_file(struct lp_load *load, struct lp_err *err)
+{
+	return read_own_file(
+		load, lp_settings_user_file(load->request->home), LP_DIALECT_LANDPEN, err);
+}
+
+/* Without it srt's defaults hold: nothing may be written, no host reached. */
+static int read_srt_file(struct lp_load *load, struct lp_err *err)
+{
+	return read_own_file(
+		load, lp_path_join(load->request->home, ".srt-settings.json"), LP_DIALECT_SRT, err);
+}
+
 int lp_load_texts(struct lp_load *load, struct lp_err *err)
 {
 	const struct lp_request *request = load->request;
-	int r;
+	int r = request->srt ? 0 : apply_rulesets(load, err);
 
-	r = apply_rulesets(load, err);
 	if (r < 0)
 		return r;
-	r = request->settings_file ? read_settings_file(load, err) : read_user_file(load, err);
+	if (request->settings_file)
+		r = read_settings_file(load, err);
+	else
+		r = request->srt ? read_srt_file(load, err) : read_user_file(load, err);
 	if (r < 0 || request->no_project_file || request->single_file)
 		return r;
 	return read_project_file(load, err);

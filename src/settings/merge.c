@@ -356,7 +356,7 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
 	int r;
 
 	set_switches(&text);
-	r = lp_merge_keys(merge->policy, source, json, err);
+	r = lp_merge_keys(merge, source, json, err);
 	if (r == 0)
 		r = lp_merge_network(merge, source, json, err);
 	if (r == 0)

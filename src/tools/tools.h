@@ -20,6 +20,9 @@ enum lp_verb {
 struct lp_cmdline {
 	enum lp_verb verb;
 	bool help, version, quiet, verbose, json, plan, remove, host;
+	bool srt;                  /* landpen was called by srt's name */
+	bool violations;           /* srt --violations */
+	int control_fd;            /* srt --control-fd; 0: none */
 	const char *shell_string;  /* -c */
 	const char *settings_file; /* -s */
 	const char *project_dir;
@@ -41,6 +44,15 @@ void lp_cmdline_clear(struct lp_cmdline *cmdline);
 
 /* The help of one verb, on stdout. */
 void lp_cmdline_help(enum lp_verb verb);
+
+/*
+ * srt.c: whether landpen was called by srt's name; and then its command line, as that of a run.
+ * Sets TMPDIR and SRT_DEBUG of this process, as srt's variables and options ask for.
+ */
+bool lp_srt_is(const char *argv0);
+int lp_srt_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err);
+void lp_srt_help(void);
+void lp_srt_version(void);
 
 /* Each prints on stdout and returns the exit status, or -errno with the sentence. */
 int lp_tool_doctor(const struct lp_cmdline *cmdline, struct lp_err *err);
