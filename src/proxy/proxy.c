@@ -192,6 +192,10 @@ static bool serve_gate(struct lp_proxy *proxy)
 			continue;
 		if (r <= 0)
 			return false;
+		if (packet.kind == LP_PACKET_SOCKET) {
+			lp_dial_socket(proxy, &packet, fd);
+			continue;
+		}
 		if (fd < 0)
 			continue;
 		if (packet.kind == LP_PACKET_EXPLICIT || packet.kind == LP_PACKET_NAMED ||

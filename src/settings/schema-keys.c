@@ -61,9 +61,7 @@ static const struct lp_key network_keys[] = {
 		.kind = LP_KIND_INERT, .words = MACOS),
 	KEY("httpProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),
 	KEY("socksProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),
-	KEY("mitmProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = mitm_keys, .kind = LP_KIND_REFUSED,
-		.words = "names a proxy on a unix socket, which landpen does not go through; "
-			 "remove it"),
+	KEY("mitmProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = mitm_keys),
 	KEY("filterRequest", NEVER,
 		.words = "is a function of srt's library and cannot stand in a file; remove it"),
 	KEY("tlsTerminate", OBJECT, .flags = LP_KEY_WIDENS, .keys = tls_keys,
