@@ -41,6 +41,7 @@ struct session {
 	int report;
 	bool policy_failed; /* the settings are what is wrong */
 	char **command;
+	struct lp_str command_line; /* its words, for what speaks of it */
 	struct lp_err err;
 };
 
@@ -100,6 +101,13 @@ static int find_place(struct session *session)
 	return session->tmpdir ? 0 : lp_fail(&session->err, ENOMEM, "%m");
 }
 
+static void join_words(char *const *words, struct lp_str *str)
+{
+	for (; *words; words++)
+		if (lp_str_addf(str, "%s%s", str->len ? " " : "", *words) < 0)
+			return;
+}
+
 static void choose_command(struct session *session)
 {
 	static const char *shell[] = {"bash", "-c", NULL};
@@ -107,6 +115,10 @@ static void choose_command(struct session *session)
 	size_t count = 0;
 
 	session->command = operands;
+	if (session->cmdline.shell_string)
+		lp_str_add(&session->command_line, session->cmdline.shell_string);
+	else
+		join_words(operands, &session->command_line);
 	if (!session->cmdline.shell_string)
 		return;
 	while (operands[count])
@@ -126,6 +138,7 @@ static int load_policy(struct session *session)
 	bool names_command = cmdline->verb == LP_VERB_RUN || cmdline->verb == LP_VERB_POLICY;
 	const struct lp_request request = {
 		.command = names_command && session->command ? session->command[0] : NULL,
+		.command_line = session->command_line.text,
 		.srt = cmdline->srt,
 		.settings_file = cmdline->settings_file,
 		.project_dir = cmdline->project_dir,
@@ -283,6 +296,7 @@ static int run_supervised(struct session *session, int lock)
 		.place = session->place,
 		.report = session->report,
 		.quiet = session->cmdline.quiet,
+		.violations = session->cmdline.violations,
 		.verbose = session->cmdline.verbose};
 	struct lp_outcome outcome = {.code = EXIT_REFUSED};
 

@@ -244,8 +244,8 @@ void lp_gate_hear_names(struct lp_gate *gate)
 		if (packet.kind == LP_PACKET_NAME)
 			lp_names_add(&gate->names, &packet.addresses[0], packet.host);
 		else if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(gate->report, LP_REFUSAL_HOST, packet.host, 0, packet.program,
-				NULL);
+			lp_report_add(gate->report, &(struct lp_refusal){LP_REFUSAL_HOST,
+							    packet.host, 0, packet.program});
 	}
 }
 
@@ -284,10 +284,12 @@ static void hear_proxy(struct lp_gate *gate)
 			connect_beyond(gate, packet.id);
 		else if (packet.kind == LP_PACKET_DENIED)
 			lp_report_add(gate->report,
-				lp_host_is_loopback(packet.host) ? LP_REFUSAL_LOCAL
-								 : LP_REFUSAL_HOST,
-				packet.host, packet.port, packet.program,
-				strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason : NULL);
+				&(struct lp_refusal){lp_host_is_loopback(packet.host)
+							     ? LP_REFUSAL_LOCAL
+							     : LP_REFUSAL_HOST,
+					packet.host, packet.port, packet.program,
+					strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason
+										  : NULL});
 	}
 }
 

@@ -162,6 +162,7 @@ struct lp_policy {
 	char *home, *cwd, *project;
 	struct lp_strv rulesets; /* names, in the order they were applied */
 	struct lp_strv accepted; /* names of gaps the user lives with */
+	struct lp_strv ignored;  /* refusals whose line in srt's words has one of these are not told */
 	struct lp_strv notices;  /* what the user should know about the settings, a line each */
 };
 

@@ -41,7 +41,8 @@ static int begin(struct lp_load *load)
 	load->merge = (struct lp_merge){.policy = policy,
 		.sockets = sockets,
 		.depth = DEFAULT_DEPTH,
-		.is_srt = request->srt};
+		.is_srt = request->srt,
+		.command_line = request->command_line};
 	if (!policy || !sockets)
 		return -ENOMEM;
 	sockets->home = strdup(request->home);

@@ -67,6 +67,7 @@ struct lp_merge {
 	bool says_binding;         /* allowLocalBinding was said */
 	bool has_upstream;         /* some text names the proxy beyond */
 	bool is_srt;               /* the run is one of srt's */
+	const char *command_line;  /* or NULL */
 	struct lp_known known;
 	/* Of the text at hand: */
 	const char *base; /* where its relative paths start */

@@ -201,8 +201,7 @@ const struct lp_key lp_schema_keys[] = {
 	KEY("credentials", OBJECT, .flags = LP_KEY_STRICT, .keys = credential_keys),
 	KEY("git", OBJECT, .keys = git_keys),
 	KEY("mandatoryDenySearchDepth", INT, .min = 1, .max = 10),
-	KEY("ignoreViolations", MAPS, .kind = LP_KIND_INERT,
-		.words = "changes nothing: every denial is reported"),
+	KEY("ignoreViolations", MAPS, .flags = LP_KEY_WIDENS),
 	KEY("enableWeakerNestedSandbox", BOOL, .flags = LP_KEY_WIDENS, .kind = LP_KIND_INERT,
 		.words =
 			"is not needed: landpen makes no namespaces of its own and nests as it is"),

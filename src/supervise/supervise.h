@@ -56,6 +56,7 @@ struct lp_order {
 	struct lp_gate_place place; /* with LP_FILTER_GATE */
 	int report;                 /* where refusals go as lines of JSON, or -1 */
 	bool quiet, verbose;        /* no list of refusals at the end; each at once */
+	bool violations;            /* srt's block of them at the end */
 };
 
 /*

@@ -227,6 +227,7 @@ static void report(const struct supervisor *supervisor)
 {
 	const struct lp_message done = {LP_MESSAGE_REPORTED, 0, 0};
 	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+	struct lp_str violations LP_CLEANUP(lp_str_clear) = {0};
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (!supervisor->run->order->quiet && !supervisor->run->order->verbose &&
@@ -235,6 +236,9 @@ static void report(const struct supervisor *supervisor)
 			end = line + strcspn(line, "\n");
 			dprintf(STDERR_FILENO, "landpen: %.*s\n", (int)(end - line), line);
 		}
+	if (supervisor->run->order->violations &&
+		lp_report_violations(supervisor->report, &violations) == 0)
+		lp_write_all(STDERR_FILENO, violations.text, violations.len);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null_fd, fd);
 	lp_closep(&null_fd);

@@ -518,7 +518,6 @@ static void test_refused_and_inert_keys(void **state)
 		"{\"enableWeakerNestedSandbox\":true}",
 		"{\"enableWeakerNetworkIsolation\":true}",
 		"{\"allowAppleEvents\":true}",
-		"{\"ignoreViolations\":{\"*\":[\"x\"]}}",
 		"{\"network\":{\"allowMachLookup\":[\"com.x.*\"]}}",
 	};
 	static const char *const silent[] = {
