@@ -296,6 +296,7 @@ static int run_supervised(struct session *session, int lock)
 		.place = session->place,
 		.report = session->report,
 		.quiet = session->cmdline.quiet,
+		.control = session->cmdline.control_fd,
 		.violations = session->cmdline.violations,
 		.verbose = session->cmdline.verbose};
 	struct lp_outcome outcome = {.code = EXIT_REFUSED};
@@ -316,6 +317,20 @@ static int run_inside(struct session *session)
 	code = lp_confine_exec(session->command, environ, &session->err);
 	refuse(session);
 	return code;
+}
+
+/* Before anything else: a run that is to be updated does not start without that. */
+static int check_control(struct session *session)
+{
+	int fd = session->cmdline.control_fd;
+	char nothing;
+
+	if (!fd || read(fd, &nothing, 0) == 0)
+		return 0;
+	return lp_fail(&session->err, errno,
+		"--control-fd %d is not usable: %m. Refusing to run the command without the "
+		"control channel it asks for.",
+		fd);
 }
 
 /* Where refusals go; and the gate's port, which is a part of the command's environment. */
@@ -344,8 +359,8 @@ static int run(struct session *session)
 	}
 	if (lp_confine_is_inside())
 		return run_inside(session);
-	if (find_place(session) < 0 || load_policy(session) < 0 || open_gate(session) < 0 ||
-		make_plan(session) < 0)
+	if (check_control(session) < 0 || find_place(session) < 0 || load_policy(session) < 0 ||
+		open_gate(session) < 0 || make_plan(session) < 0)
 		return refuse(session);
 	if (session->plan->backend == LP_BACKEND_REFUSE) {
 		lp_plan_refusal(session->plan, &session->err);

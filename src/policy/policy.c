@@ -50,6 +50,8 @@ void lp_policy_free(struct lp_policy *policy)
 	lp_strv_clear(&policy->rulesets);
 	lp_strv_clear(&policy->accepted);
 	lp_strv_clear(&policy->ignored);
+	lp_live_freep(&policy->live);
+	free(policy->files_text);
 	lp_strv_clear(&policy->notices);
 	free(policy);
 }

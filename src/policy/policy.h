@@ -158,6 +158,8 @@ struct lp_policy {
 	bool ptrace, namespaces, ptys;
 	bool files_disabled; /* filesystem.disabled: no file rules at all */
 	struct lp_limits limits;
+	struct lp_live *live; /* hosts and ranges may change while the pen runs; or NULL */
+	char *files_text;     /* srt's: what its file says of files, to see whether an update differs */
 
 	char *home, *cwd, *project;
 	struct lp_strv rulesets; /* names, in the order they were applied */
@@ -304,3 +306,15 @@ const struct lp_upstream *lp_policy_upstream(
 /* The rule that lets the pen connect to a unix socket by its resolved path, or NULL. */
 const struct lp_socket_rule *lp_policy_socket_rule(
 	const struct lp_policy *policy, const char *path);
+
+/* ---- lists that change while a pen runs (live.c) ---------------------------------------------- */
+
+/* To be called by the process that publishes, before it forks those that follow. 0 or -errno. */
+int lp_live_open(struct lp_policy *policy);
+void lp_live_freep(struct lp_live **live);
+/* hosts and ranges of lists hold from now on, here and there. Takes lists on success. 0, -ENOMEM,
+ * -E2BIG.
+ */
+int lp_live_publish(struct lp_policy *policy, struct lp_policy *lists);
+/* Takes over what was published. No rule of the policy may be in use. */
+void lp_live_refresh(const struct lp_policy *policy);

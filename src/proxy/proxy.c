@@ -269,6 +269,7 @@ static int serve(struct lp_proxy *proxy)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		proxy->now = milliseconds();
+		lp_live_refresh(proxy->policy);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.u64 >= ABOUT_LAST)
 				note_event(proxy, &events[i]);

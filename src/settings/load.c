@@ -156,6 +156,8 @@ static int merge_texts(struct lp_load *load, struct lp_err *err)
 	for (size_t i = 0; r == 0 && i < load->text_count; i++) {
 		load->merge.base = load->texts[i].base;
 		load->merge.read_only = loses_write(load, &load->texts[i]);
+		if (load->request->srt && lp_srt_keep_files(load->policy, load->texts[i].json) < 0)
+			return -ENOMEM;
 		r = lp_merge(&load->merge, load->texts[i].source, load->texts[i].json, err);
 	}
 	return r;

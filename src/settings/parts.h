@@ -219,6 +219,8 @@ int lp_load_texts(struct lp_load *load, struct lp_err *err);
 int lp_srt_pass_environment(struct lp_load *load);
 /* and its default write paths, where they exist and no text hides them, after all texts. */
 int lp_srt_grant_defaults(struct lp_load *load, struct lp_err *err);
+/* Keeps what a text says of files (policy->files_text). */
+int lp_srt_keep_files(struct lp_policy *policy, const json_t *json);
 
 /* load-options.c: what the command line adds, after all texts. */
 int lp_load_options(struct lp_load *load, struct lp_err *err);

@@ -58,6 +58,13 @@ struct lp_request {
 int lp_settings_load(
 	const struct lp_request *request, struct lp_policy **ret_policy, struct lp_err *err);
 
+/*
+ * One line of srt's --control-fd, a whole settings file: a policy with its hosts and addresses, and
+ * files_text. name: what the line is called in sentences. 0, -EINVAL or -ENOMEM with the sentence.
+ */
+int lp_settings_update(const char *line, size_t len, const char *name,
+	const struct lp_policy *policy, struct lp_policy **ret_lists, struct lp_err *err);
+
 /* The home directory: $HOME if it is absolute, else the passwd entry, else NULL. Newly allocated.
  */
 char *lp_settings_home(void);

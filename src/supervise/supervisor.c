@@ -34,6 +34,7 @@ struct supervisor {
 	struct lp_broker *broker; /* NULL: the mounts hold the files, or nothing may change */
 	struct lp_report *report;
 	struct watch watch;
+	struct updates updates;
 	struct rlimit files; /* the caller's */
 	int events, signals;
 	int handover[2]; /* the confined process sends the listener over it */
@@ -48,14 +49,15 @@ enum source {
 	SOURCE_SIGNALS,
 	SOURCE_COMMAND, /* messages of the front for the command */
 	SOURCE_CONTROL,
+	SOURCE_UPDATES,
 };
 
 /* Keeps what is needed and nothing of the caller's but the standard descriptors. */
-static int keep_descriptors(struct run *run, int *tcp, int *report)
+static int keep_descriptors(struct run *run, int *tcp, int *report, int *updates)
 {
 	int *const kept[] = {&run->inner_socket, &run->inner_control, &run->error_pipe,
 		&run->args_fd, &run->self_fd, &run->project_lock, &run->tmpdir_lock,
-		&run->exclude_fd, &run->command_fd, tcp, report};
+		&run->exclude_fd, &run->command_fd, tcp, report, updates};
 	int next = 3;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(kept); i++) {
@@ -99,6 +101,16 @@ static int watch(const struct supervisor *supervisor, int fd, enum source source
 	return epoll_ctl(supervisor->events, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* A file is always ready, which epoll does not do: it is read at once. */
+static int watch_updates(struct supervisor *supervisor)
+{
+	int r = watch(supervisor, supervisor->updates.fd, SOURCE_UPDATES);
+
+	while (r == -EPERM && lp_updates_read(&supervisor->updates))
+		;
+	return r == -EPERM ? 0 : r;
+}
+
 static int start_servers(
 	struct supervisor *supervisor, struct lp_gate_order *order, struct lp_err *err)
 {
@@ -126,8 +138,13 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 	int report_fd = run->order->report;
 	sigset_t chld;
 
-	if (keep_descriptors(run, &order.place.tcp, &report_fd) < 0)
+	supervisor->updates = (struct updates){.fd = run->order->control ? run->order->control : -1,
+		.number = run->order->control,
+		.policy = run->order->policy};
+	if (keep_descriptors(run, &order.place.tcp, &report_fd, &supervisor->updates.fd) < 0)
 		return lp_fail(err, errno, "descriptors: %m");
+	if (supervisor->updates.fd >= 0 && lp_live_open(run->order->policy) < 0)
+		return lp_fail(err, errno, "a place for updates: %m");
 	supervisor->report = lp_report_new(order.policy, report_fd, run->order->verbose);
 	order.report = supervisor->report;
 	prctl(PR_SET_NAME, "landpen-gate", 0, 0, 0);
@@ -187,7 +204,8 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 	if (watch(supervisor, supervisor->handover[0], SOURCE_HANDOVER) < 0 ||
 		watch(supervisor, supervisor->signals, SOURCE_SIGNALS) < 0 ||
 		watch(supervisor, run->inner_control, SOURCE_CONTROL) < 0 ||
-		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0)
+		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0 ||
+		watch_updates(supervisor) < 0)
 		return lp_fail(err, errno, "epoll: %m");
 	/* what is done for the command must not succeed by root's privileges: those are not its */
 	if (lp_drop_capabilities() < 0)
@@ -322,6 +340,9 @@ static bool serve(struct supervisor *supervisor, const struct epoll_event *event
 		return false;
 	case SOURCE_CONTROL:
 		hear_front(supervisor);
+		return true;
+	case SOURCE_UPDATES:
+		lp_updates_read(&supervisor->updates);
 		return true;
 	}
 	return true;
