@@ -235,7 +235,7 @@ static int protect_settings(struct lp_load *load, struct lp_err *err)
 		const struct lp_source *source = policy->sources[i];
 
 		if (source->layer == LP_LAYER_PROJECT ||
-			(source->layer == LP_LAYER_USER &&
+			(source->layer == LP_LAYER_USER && !load->settings_is_stream &&
 				(load->request->settings_file || load->request->srt)))
 			r = protect(load, strdup(source->name), err);
 	}

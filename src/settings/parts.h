@@ -202,6 +202,7 @@ struct lp_load {
 	struct lp_strv open; /* rulesets whose "extends" is being followed */
 	char *single_file;   /* resolved */
 	bool has_rulesets;
+	bool settings_is_stream; /* --settings was a pipe: there is no file to protect */
 };
 
 /* A text that was read. */

@@ -130,7 +130,8 @@ static const struct lp_key credential_keys[] = {
 	KEY("envVars", OBJECTS, .keys = credential_env_keys),
 	KEY("allowPlaintextInject", BOOL),
 	KEY("awsPairs", OBJECTS, .flags = LP_KEY_STRICT, .keys = aws_pair_keys),
-	KEY("sigv4", OBJECT, .flags = LP_KEY_STRICT, .keys = sigv4_keys),
+	KEY("sigv4", OBJECT, .flags = LP_KEY_STRICT, .keys = sigv4_keys, .kind = LP_KIND_REFUSED,
+		.words = "speaks of signing requests, which landpen does not do; remove it"),
 	{0},
 };
 

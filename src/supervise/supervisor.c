@@ -342,7 +342,8 @@ static bool serve(struct supervisor *supervisor, const struct epoll_event *event
 		hear_front(supervisor);
 		return true;
 	case SOURCE_UPDATES:
-		lp_updates_read(&supervisor->updates);
+		if (!lp_updates_read(&supervisor->updates)) /* the front has it open still */
+			epoll_ctl(supervisor->events, EPOLL_CTL_DEL, supervisor->updates.fd, NULL);
 		return true;
 	}
 	return true;

@@ -103,7 +103,5 @@ bool lp_updates_read(struct updates *updates)
 		tell(updates, "cannot be read any more; no further updates will be applied");
 	else
 		end_line(updates);
-	lp_closep(&updates->fd);
-	updates->fd = -1;
 	return false;
 }
