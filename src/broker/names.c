@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/parts.h"
+#include "task/task.h"
 
 #define NOREPLACE 1U
 #define EXCHANGE  2U
@@ -259,6 +260,7 @@ int lp_act_truncate(struct act *act)
 {
 	lp_autoclose int object = -1, fd = -1;
 	char path[PATH_MAX], link[32];
+	off_t size = (off_t)act->call->args[1];
 	struct stat st;
 
 	object = lp_object_open(act, AT_FDCWD, act->text, false, true);
@@ -269,8 +271,10 @@ int lp_act_truncate(struct act *act)
 		return LET_GO_ON;
 	if (!lp_act_is_valid(act))
 		return -EINTR;
+	if (size > st.st_size && lp_task_file_too_large(act->call->tid, size))
+		return -EFBIG;
 	lp_descriptor_link(object, link);
 	/* truncate(2) would wait here until a lease is given back */
 	fd = open(link, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? -errno : result(ftruncate(fd, (off_t)act->call->args[1]));
+	return fd < 0 ? -errno : result(ftruncate(fd, size));
 }

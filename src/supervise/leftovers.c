@@ -107,12 +107,13 @@ static void remove_file_stubs(const struct lp_plan *plan)
 	}
 }
 
-/* Two pens that end together may look at each other's lock: a few more tries settle it. */
+/* Two pens that end together may look at each other's lock, and on a busy machine the last process
+ * that holds one ends late: more tries settle it. */
 static bool lock_alone(int lock)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
 
-	for (int tries = 0; tries < 5; tries++) {
+	for (int tries = 0; tries < 100; tries++) {
 		if (flock(lock, LOCK_EX | LOCK_NB) == 0)
 			return true;
 		nanosleep(&pause, NULL);

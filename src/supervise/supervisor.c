@@ -180,6 +180,18 @@ static int become_command(struct supervisor *supervisor, pid_t parent)
 	return code;
 }
 
+/* What is changed for the command is held to its own limit, and must not kill this process. */
+static void lift_file_size(void)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_FSIZE, &limit);
+	}
+}
+
 static int start_command(struct supervisor *supervisor, struct lp_err *err)
 {
 	struct run *run = supervisor->run;
@@ -207,6 +219,7 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0 ||
 		watch_updates(supervisor) < 0)
 		return lp_fail(err, errno, "epoll: %m");
+	lift_file_size();
 	/* what is done for the command must not succeed by root's privileges: those are not its */
 	if (lp_drop_capabilities() < 0)
 		return lp_fail(err, errno, "dropping capabilities: %m");

@@ -9,9 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The number in a line of /proc/TID/status, or otherwise. */
@@ -37,6 +40,17 @@ pid_t lp_task_process(pid_t tid)
 mode_t lp_task_umask(pid_t tid)
 {
 	return (mode_t)status_number(tid, "\nUmask:", 8, 0777) & 0777;
+}
+
+bool lp_task_file_too_large(pid_t tid, off_t size)
+{
+	struct rlimit limit;
+
+	if (prlimit(tid, RLIMIT_FSIZE, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+		(uint64_t)size <= limit.rlim_cur)
+		return false;
+	syscall(SYS_tgkill, lp_task_process(tid), tid, SIGXFSZ);
+	return true;
 }
 
 void lp_task_name(pid_t tid, char *ret_name, size_t size)

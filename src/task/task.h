@@ -14,6 +14,10 @@ pid_t lp_task_process(pid_t tid);
 /* The umask of a thread; everything is masked where it cannot be found out. */
 mode_t lp_task_umask(pid_t tid);
 
+/* Whether a file of this size is above the thread's limit, which it is told as by the kernel
+ * (SIGXFSZ). */
+bool lp_task_file_too_large(pid_t tid, off_t size);
+
 /* What a descriptor of the thread's is open on, or AT_FDCWD its working directory (O_PATH). */
 int lp_task_open_descriptor(pid_t tid, int fd);
 
