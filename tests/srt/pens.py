@@ -35,6 +35,12 @@ def word_of(status, text):
     return text or "ok"
 
 
+def leaked():
+    """The sockets that the real srt leaves behind where the path of TMPDIR is too long for one."""
+    return {entry.path for entry in os.scandir("/tmp")
+            if re.fullmatch(r"srt-mux-\d+-\d+\.sock", entry.name) and entry.stat(follow_symlinks=False).st_uid == USER}
+
+
 class Place:
     """Where everything of a test lives; removed at its end."""
 
@@ -47,12 +53,15 @@ class Place:
         shutil.copy(LANDPEN, f"{self.path}/bin/srt")
         self.tools = {"bare": None, "landpen": f"{self.path}/bin/srt"}
         self.server = serve()
+        self.leaked = leaked()
         self.lock = threading.Lock()
         self.count = 0
         return self
 
     def __exit__(self, *_):
         shutil.rmtree(self.path, ignore_errors=True)
+        for name in leaked() - self.leaked:
+            os.unlink(name)
 
     def find_real(self):
         """False if the real srt is not there."""
