@@ -82,7 +82,7 @@ test_needs()
 }
 
 # What must have run, by build; see tests/summary. "shipped" is the build that is installed.
-must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge'
+must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge,shim'
 
 # ---- installing what is missing -----------------------------------------------------------------
 

@@ -17,13 +17,20 @@ enum lp_layer {
 	LP_LAYER_OPTION,
 };
 
+/* A key that origins name, with all below it, and under which key it stands in the text. */
+struct lp_alias {
+	char *key, *said;
+};
+
 /* A text that rules come from. name: a file's path, "ruleset claude", or "command line". */
 struct lp_source {
 	enum lp_layer layer;
 	char *name;
 	char *text; /* kept to find line numbers; NULL where there is none */
 	size_t len;
-	bool trusted; /* false: a project file nobody accepted; it may only tighten */
+	bool trusted;             /* false: a project file nobody accepted; it may only tighten */
+	struct lp_alias *aliases; /* of a text that was translated before it was read */
+	size_t alias_count;
 };
 
 /* key: "filesystem.denyRead[2]", "--rw", or "mandatory". Owned by the policy. */
@@ -186,6 +193,12 @@ int lp_policy_add_port(struct lp_policy *policy, struct lp_port_rule *rule);
 /* network.c: frees what lp_policy_free() finds there; frees what upstream holds and zeroes it. */
 void lp_policy_clear_network(struct lp_policy *policy);
 void lp_upstream_clear(struct lp_upstream *upstream);
+
+/* Of a source of this policy. Copies both keys. 0, -ENOMEM, or -ENOENT: it is not one of them. */
+int lp_policy_add_alias(struct lp_policy *policy, const struct lp_source *source, const char *key,
+	const char *said);
+/* The key under which key, or what holds it, stands in the text. Newly allocated. */
+char *lp_source_key(const struct lp_source *source, const char *key);
 
 /* The line (from 1) where an origin stands in its source's text, or 0 if it is not known. */
 unsigned lp_origin_line(const struct lp_origin *origin);

@@ -16,10 +16,21 @@ enum lp_dialect {
  * contract 1.2-1.6 and landpen's own keys. Unknown keys of the srt dialect are added to
  * policy->notices. On success *ret_json is a new reference that every later part may walk without
  * checking types again. On failure err holds "FILE:LINE: key.path: what is wrong; the cure".
- * A text of the srt dialect that holds "extends" was written for landpen and is read as such.
+ * A text of the srt dialect that holds "extends" was written for landpen and is read as such; one
+ * of Claude Code's (lp_claude_is) is translated first, and *ret_json is the translation.
  */
 int lp_schema_read(struct lp_policy *policy, const struct lp_source *source,
 	enum lp_dialect dialect, json_t **ret_json, struct lp_err *err);
+
+/*
+ * claude.c: whether a text is Claude Code's settings.json: it has an object "permissions" or
+ * "sandbox", which srt's settings do not know. _translate makes srt's shape of it, unchecked; the
+ * source, which must be the policy's, then knows where each entry stands. What does not map is a
+ * notice if it asks for more, -EINVAL if it asks for less. Does no I/O.
+ */
+bool lp_claude_is(const json_t *json);
+int lp_claude_translate(struct lp_policy *policy, const struct lp_source *source,
+	const json_t *json, json_t **ret_json, struct lp_err *err);
 
 /*
  * "FILE:LINE: KEY: " and the rest of the sentence, as an error (-EINVAL) or as a notice (0 or

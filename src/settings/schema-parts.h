@@ -3,6 +3,8 @@
 
 #include "settings/parts.h"
 
+#define LP_MAX_ENTRIES 4096 /* of one list or map */
+
 enum lp_type {
 	LP_TYPE_OBJECT = 0, /* keys */
 	LP_TYPE_OBJECTS,    /* a list of objects; keys */
