@@ -62,6 +62,8 @@ test_needs()
 	sys:redis-server redis-server      -                -           redis
 	sys:psql         postgresql        postgresql-server postgresql postgresql
 	sys:curl         curl              curl             curl        curl
+	sys:socat        socat             socat            socat       socat
+	sys:rg           ripgrep           ripgrep          ripgrep     ripgrep
 	sys:wget         wget              wget             wget        wget
 	sys:openssl      openssl           openssl          openssl     openssl
 	sys:go           golang-go         golang           go          go
@@ -338,7 +340,7 @@ test_all()
 	if [ "${LANDPEN_REQUIRE_AGENTS:-}" = 1 ]; then
 		agents=${LANDPEN_AGENTS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/landpen-tests/agents}
 		step 'fetching the agents' sh tests/agents/fetch.sh "$agents"
-		must_run="$must_run,agents"
+		must_run="$must_run,srt,agents"
 	fi
 	# only root can make networks, and start Docker's daemon
 	[ "$(id -u)" != 0 ] || must_run="$must_run,network,containers"

@@ -54,6 +54,9 @@ void lp_policy_free(struct lp_policy *policy)
 	free(policy->project);
 	lp_strv_clear(&policy->rulesets);
 	lp_strv_clear(&policy->accepted);
+	lp_strv_clear(&policy->ignored);
+	lp_live_freep(&policy->live);
+	free(policy->files_text);
 	lp_strv_clear(&policy->notices);
 	free(policy);
 }

@@ -107,10 +107,12 @@ struct lp_port_rule {
 	struct lp_origin origin;
 };
 
-/* A proxy that landpen's own proxy goes through. host NULL: none. */
+/* A proxy that landpen's own proxy goes through. host and socket NULL: none. */
 struct lp_upstream {
 	char *host; /* canonical */
 	unsigned port;
+	char *socket; /* the path of a unix socket, in place of host and port */
+	bool socks;   /* it speaks SOCKS5, not HTTP */
 	char *authorization; /* the value of Proxy-Authorization, or NULL */
 };
 
@@ -150,6 +152,9 @@ struct lp_policy {
 	size_t range_count;
 	struct lp_upstream upstream_http, upstream_https; /* for plain HTTP; for everything else */
 	char *no_upstream;  /* hosts dialled directly: NO_PROXY's syntax */
+	struct lp_upstream upstream_socks; /* for clients that ask by SOCKS */
+	struct lp_upstream upstream_mitm;  /* for mitm_hosts, whoever asks */
+	struct lp_strv mitm_hosts;         /* patterns as in struct lp_host_rule */
 	bool ipv6_answers;  /* AAAA look-ups are answered too */
 	bool local_binding; /* TCP servers on the loopback addresses */
 	struct lp_port_rule *local_ports;
@@ -160,10 +165,13 @@ struct lp_policy {
 	bool ptrace, namespaces, ptys;
 	bool files_disabled; /* filesystem.disabled: no file rules at all */
 	struct lp_limits limits;
+	struct lp_live *live; /* hosts and ranges may change while the pen runs; or NULL */
+	char *files_text;     /* srt's: what its file says of files, to see whether an update differs */
 
 	char *home, *cwd, *project;
 	struct lp_strv rulesets; /* names, in the order they were applied */
 	struct lp_strv accepted; /* names of gaps the user lives with */
+	struct lp_strv ignored;  /* refusals whose line in srt's words has one of these are not told */
 	struct lp_strv notices;  /* what the user should know about the settings, a line each */
 };
 
@@ -297,10 +305,29 @@ const char *lp_policy_refuses_address(const struct lp_policy *policy, const char
 	unsigned port, const struct lp_address *address, const struct lp_address *own,
 	size_t own_count);
 
-/* The proxy that a connection to host goes through, or NULL for none. http: plain HTTP. */
+/* What a connection was asked for by. */
+enum lp_wish_style {
+	LP_ASKED_OTHERWISE = 0, /* CONNECT, or by no proxy's language */
+	LP_ASKED_PLAIN,         /* plain HTTP */
+	LP_ASKED_SOCKS,
+};
+
+/* The proxy that a connection to host goes through, or NULL for none. */
 const struct lp_upstream *lp_policy_upstream(
-	const struct lp_policy *policy, const char *host, bool http);
+	const struct lp_policy *policy, const char *host, enum lp_wish_style style);
 
 /* The rule that lets the pen connect to a unix socket by its resolved path, or NULL. */
 const struct lp_socket_rule *lp_policy_socket_rule(
 	const struct lp_policy *policy, const char *path);
+
+/* ---- lists that change while a pen runs (live.c) ---------------------------------------------- */
+
+/* To be called by the process that publishes, before it forks those that follow. 0 or -errno. */
+int lp_live_open(struct lp_policy *policy);
+void lp_live_freep(struct lp_live **live);
+/* hosts and ranges of lists hold from now on, here and there. Takes lists on success. 0, -ENOMEM,
+ * -E2BIG.
+ */
+int lp_live_publish(struct lp_policy *policy, struct lp_policy *lists);
+/* Takes over what was published. No rule of the policy may be in use. */
+void lp_live_refresh(const struct lp_policy *policy);

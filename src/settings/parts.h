@@ -77,6 +77,8 @@ struct lp_merge {
 	unsigned git_count;        /* GIT_CONFIG_KEY_n given out */
 	bool says_binding;         /* allowLocalBinding was said */
 	bool has_upstream;         /* some text names the proxy beyond */
+	bool is_srt;               /* the run is one of srt's */
+	const char *command_line;  /* or NULL */
 	struct lp_known known;
 	/* Of the text at hand: */
 	const char *base; /* where its relative paths start */
@@ -211,6 +213,7 @@ struct lp_load {
 	struct lp_strv open; /* rulesets whose "extends" is being followed */
 	char *single_file;   /* resolved */
 	bool has_rulesets;
+	bool settings_is_stream; /* --settings was a pipe: there is no file to protect */
 };
 
 /* A text that was read. */
@@ -223,6 +226,13 @@ struct lp_text {
 
 /* load-texts.c: reads the rulesets, settings files and project file that the request names. */
 int lp_load_texts(struct lp_load *load, struct lp_err *err);
+
+/* load-srt.c: what srt adds by itself. The environment passes, before all texts; */
+int lp_srt_pass_environment(struct lp_load *load);
+/* and its default write paths, where they exist and no text hides them, after all texts. */
+int lp_srt_grant_defaults(struct lp_load *load, struct lp_err *err);
+/* Keeps what a text says of files (policy->files_text). */
+int lp_srt_keep_files(struct lp_policy *policy, const json_t *json);
 
 /* load-options.c: what the command line adds, after all texts. */
 int lp_load_options(struct lp_load *load, struct lp_err *err);

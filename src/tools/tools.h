@@ -20,6 +20,9 @@ enum lp_verb {
 struct lp_cmdline {
 	enum lp_verb verb;
 	bool help, version, quiet, verbose, json, plan, remove, host;
+	bool srt;                  /* landpen was called by srt's name */
+	bool violations;           /* srt --violations */
+	int control_fd;            /* srt --control-fd; 0: none */
 	const char *shell_string;  /* -c */
 	const char *settings_file; /* -s */
 	const char *project_dir;
@@ -54,6 +57,15 @@ struct lp_check {
 /* Tries everything in children that are thrown away; a plan by these abilities is what a run gets.
  */
 void lp_tool_examine(struct lp_abilities *ret_abilities, struct lp_check ret_checks[LP_CHECKS]);
+
+/*
+ * srt.c: whether landpen was called by srt's name; and then its command line, as that of a run.
+ * Sets TMPDIR and SRT_DEBUG of this process, as srt's variables and options ask for.
+ */
+bool lp_srt_is(const char *argv0);
+int lp_srt_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err);
+void lp_srt_help(void);
+void lp_srt_version(void);
 
 /* Each prints on stdout and returns the exit status, or -errno with the sentence. */
 /* plan: NULL if there is none, for the reason in why. */
