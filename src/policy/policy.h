@@ -111,8 +111,8 @@ struct lp_port_rule {
 struct lp_upstream {
 	char *host; /* canonical */
 	unsigned port;
-	char *socket; /* the path of a unix socket, in place of host and port */
-	bool socks;   /* it speaks SOCKS5, not HTTP */
+	char *socket;        /* the path of a unix socket, in place of host and port */
+	bool socks;          /* it speaks SOCKS5, not HTTP */
 	char *authorization; /* the value of Proxy-Authorization, or NULL */
 };
 
@@ -151,12 +151,12 @@ struct lp_policy {
 	struct lp_range *ranges; /* deniedResolvedAddresses */
 	size_t range_count;
 	struct lp_upstream upstream_http, upstream_https; /* for plain HTTP; for everything else */
-	char *no_upstream;  /* hosts dialled directly: NO_PROXY's syntax */
+	char *no_upstream;                 /* hosts dialled directly: NO_PROXY's syntax */
 	struct lp_upstream upstream_socks; /* for clients that ask by SOCKS */
 	struct lp_upstream upstream_mitm;  /* for mitm_hosts, whoever asks */
 	struct lp_strv mitm_hosts;         /* patterns as in struct lp_host_rule */
-	bool ipv6_answers;  /* AAAA look-ups are answered too */
-	bool local_binding; /* TCP servers on the loopback addresses */
+	bool ipv6_answers;                 /* AAAA look-ups are answered too */
+	bool local_binding;                /* TCP servers on the loopback addresses */
 	struct lp_port_rule *local_ports;
 	size_t local_port_count;
 	bool unix_sockets; /* sockets of the AF_UNIX family may be made, to any peer */
@@ -166,13 +166,14 @@ struct lp_policy {
 	bool files_disabled; /* filesystem.disabled: no file rules at all */
 	struct lp_limits limits;
 	struct lp_live *live; /* hosts and ranges may change while the pen runs; or NULL */
-	char *files_text;     /* srt's: what its file says of files, to see whether an update differs */
+	char *files_text; /* srt's: what its file says of files, to see whether an update differs */
 
 	char *home, *cwd, *project;
 	struct lp_strv rulesets; /* names, in the order they were applied */
 	struct lp_strv accepted; /* names of gaps the user lives with */
-	struct lp_strv ignored;  /* refusals whose line in srt's words has one of these are not told */
-	struct lp_strv notices;  /* what the user should know about the settings, a line each */
+	struct lp_strv
+		ignored; /* refusals whose line in srt's words has one of these are not told */
+	struct lp_strv notices; /* what the user should know about the settings, a line each */
 };
 
 void lp_policy_free(struct lp_policy *policy);
@@ -320,7 +321,8 @@ const struct lp_upstream *lp_policy_upstream(
 const struct lp_socket_rule *lp_policy_socket_rule(
 	const struct lp_policy *policy, const char *path);
 
-/* ---- lists that change while a pen runs (live.c) ---------------------------------------------- */
+/* ---- lists that change while a pen runs (live.c) ----------------------------------------------
+ */
 
 /* To be called by the process that publishes, before it forks those that follow. 0 or -errno. */
 int lp_live_open(struct lp_policy *policy);

@@ -42,7 +42,8 @@ static bool leads_there(const struct lp_hand *hand, const struct lp_side *server
 static void connect_server(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_hand *hand = conn->hand;
-	const struct lp_upstream *upstream = lp_policy_upstream(proxy->policy, hand->host, LP_ASKED_PLAIN);
+	const struct lp_upstream *upstream =
+		lp_policy_upstream(proxy->policy, hand->host, LP_ASKED_PLAIN);
 
 	conn->side[LP_SERVER].readable = true;
 	check_idle_server(conn);

@@ -33,7 +33,7 @@ enum lp_network_wish {
 
 /* What the command line and the environment ask for. Nothing in it is owned. */
 struct lp_request {
-	const char *command;       /* what will be run, or NULL: its base name picks the ruleset */
+	const char *command;      /* what will be run, or NULL: its base name picks the ruleset */
 	const char *command_line; /* all of it, for ignoreViolations; or NULL */
 	bool srt; /* as srt: one file, --settings or ~/.srt-settings.json, and srt's own defaults */
 	const char *settings_file; /* --settings: stands in for the rulesets and the user's file */

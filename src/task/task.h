@@ -16,8 +16,8 @@ mode_t lp_task_umask(pid_t tid);
 
 /*
  * What to call socket(2) with for one like the thread's fresh unix socket fd, its flags included,
- * where pidfd_getfd(2) is refused. What setsockopt(2) did to it cannot be seen. -EINVAL: it is bound
- * or connected already; -ENOTSOCK: no unix socket; -errno.
+ * where pidfd_getfd(2) is refused. What setsockopt(2) did to it cannot be seen. -EINVAL: it is
+ * bound or connected already; -ENOTSOCK: no unix socket; -errno.
  */
 int lp_task_unix_type(pid_t tid, int fd, int *ret_type);
 
