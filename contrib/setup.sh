@@ -64,6 +64,8 @@ test_needs()
 	sys:redis-server redis-server      -                -           redis
 	sys:psql         postgresql        postgresql-server postgresql postgresql
 	sys:curl         curl              curl             curl        curl
+	sys:socat        socat             socat            socat       socat
+	sys:rg           ripgrep           ripgrep          ripgrep     ripgrep
 	sys:wget         wget              wget             wget        wget
 	sys:openssl      openssl           openssl          openssl     openssl
 	sys:go           golang-go         golang           go          go
@@ -74,9 +76,18 @@ test_needs()
 	cmd:zsh          zsh               zsh              zsh         zsh
 	cmd:fish         fish              fish             fish        fish
 	cmd:hyperfine    hyperfine         hyperfine        hyperfine   hyperfine
+	sys:dockerd      docker.io         moby-engine      docker      docker
+	sys:podman       podman            podman           podman      podman
+	sys:runc         runc              runc             runc        runc
+	sys:newuidmap    uidmap            shadow-utils     shadow      shadow-subids
+	static-busybox   busybox-static    busybox          busybox     busybox-static
+	sys:bash-static  bash-static       -                -           -
 	sys:script       bsdutils          util-linux-script util-linux util-linux-misc
 	sys:setpriv      util-linux        util-linux       util-linux  setpriv
 	sys:runuser      util-linux        util-linux       util-linux  runuser
+	cmd:mkfs.ext4    e2fsprogs         e2fsprogs        e2fsprogs   e2fsprogs
+	cmd:mkfs.btrfs   btrfs-progs       btrfs-progs      btrfs-progs btrfs-progs
+	cmd:mkfs.xfs     xfsprogs          xfsprogs         xfsprogs    xfsprogs
 	sys:useradd      passwd            shadow-utils     shadow      shadow
 	sys:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-system-x86_64
 	sys:busybox      busybox           busybox          busybox     busybox
@@ -87,7 +98,7 @@ test_needs()
 }
 
 # What must have run, by build; see tests/summary. "shipped" is the build that is installed.
-must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge'
+must_run='gcc=unit,proxy clang=unit asan=unit,proxy,cli shipped=cli,scenarios,edge,compat,users,shim'
 
 # ---- installing what is missing -----------------------------------------------------------------
 
@@ -113,6 +124,7 @@ is_there()
 	pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
 	py:*) (PATH=$system_path && python3 -c "import ${1#py:}") 2>/dev/null ;;
 	c:*) echo "#include <${1#c:}>" | compiles -fsyntax-only ;;
+	static-busybox) (PATH=$PATH:$system_path && ! ldd "$(command -v busybox)" >/dev/null 2>&1 && busybox true) ;;
 	static) echo 'int main(void) { return 0; }' | compiles -static ;;
 	sanitizer) echo 'int main(void) { return 0; }' | compiles -fsanitize=address,undefined ;;
 	esac
@@ -335,14 +347,14 @@ test_all()
 	if [ "${LANDPEN_REQUIRE_AGENTS:-}" = 1 ]; then
 		agents=${LANDPEN_AGENTS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/landpen-tests/agents}
 		step 'fetching the agents' sh tests/agents/fetch.sh "$agents"
-		must_run="$must_run,agents"
+		must_run="$must_run,srt,agents"
 	fi
 	if [ "${LANDPEN_REQUIRE_KERNELS:-}" = 1 ]; then
 		step 'fetching the kernels' python3 tests/kernels/boot --fetch
 		must_run="$must_run,kernels"
 	fi
-	# only root can make networks
-	[ "$(id -u)" != 0 ] || must_run="$must_run,network"
+	# only root can make networks, and start Docker's daemon
+	[ "$(id -u)" != 0 ] || must_run="$must_run,network,containers"
 	check build-test-gcc --suite unit --suite proxy
 	check build-test-clang --suite unit
 	[ ! -d build-test-asan ] || check build-test-asan --suite unit --suite proxy --suite cli

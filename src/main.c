@@ -25,6 +25,7 @@
 #include "tools/tools.h"
 
 #define EXIT_REFUSED  125
+#define EXIT_SRT      1 /* srt's, for the same */
 #define MAX_ABILITIES ((size_t)64 * 1024)
 
 extern char **environ;
@@ -38,9 +39,14 @@ struct session {
 	char *home, *cwd, *tmpdir;
 	struct lp_gate_place place;
 	int report;
+	bool policy_failed; /* the settings are what is wrong */
 	char **command;
+	struct lp_str command_line; /* its words, for what speaks of it */
 	struct lp_err err;
 };
+
+/* Who says so: landpen, or srt. */
+static const char *speaker = "landpen";
 
 /* One line on stderr. Paths in it may be hostile; where they were escaped before, once is enough.
  */
@@ -57,7 +63,7 @@ static void print_line(const char *line)
 		lp_str_add_bytes(&str, line, len);
 		line += len;
 	}
-	fprintf(stderr, "landpen: %s\n", str.text ? str.text : "");
+	fprintf(stderr, "%s: %s\n", speaker, str.text ? str.text : "");
 }
 
 static void print_notices(const struct lp_strv *notices)
@@ -68,8 +74,17 @@ static void print_notices(const struct lp_strv *notices)
 
 static int refuse(const struct session *session)
 {
+	const struct lp_cmdline *cmdline = &session->cmdline;
+
+	if (cmdline->srt)
+		speaker = "Error";
 	print_line(session->err.text);
-	return EXIT_REFUSED;
+	if (cmdline->srt && session->policy_failed)
+		fprintf(stderr,
+			"Refusing to run with the built-in defaults, which would drop %s.\n",
+			cmdline->settings_file ? "the rules --settings asked for"
+					       : "this file's rules");
+	return cmdline->srt ? EXIT_SRT : EXIT_REFUSED;
 }
 
 static int find_place(struct session *session)
@@ -86,6 +101,13 @@ static int find_place(struct session *session)
 	return session->tmpdir ? 0 : lp_fail(&session->err, ENOMEM, "%m");
 }
 
+static void join_words(char *const *words, struct lp_str *str)
+{
+	for (; *words; words++)
+		if (lp_str_addf(str, "%s%s", str->len ? " " : "", *words) < 0)
+			return;
+}
+
 static void choose_command(struct session *session)
 {
 	static const char *shell[] = {"bash", "-c", NULL};
@@ -93,6 +115,10 @@ static void choose_command(struct session *session)
 	size_t count = 0;
 
 	session->command = operands;
+	if (session->cmdline.shell_string)
+		lp_str_add(&session->command_line, session->cmdline.shell_string);
+	else
+		join_words(operands, &session->command_line);
 	if (!session->cmdline.shell_string)
 		return;
 	while (operands[count])
@@ -109,9 +135,12 @@ static void choose_command(struct session *session)
 static int load_policy(struct session *session)
 {
 	const struct lp_cmdline *cmdline = &session->cmdline;
-	bool names_command = cmdline->verb == LP_VERB_RUN || cmdline->verb == LP_VERB_POLICY;
+	bool names_command = cmdline->verb == LP_VERB_RUN || cmdline->verb == LP_VERB_POLICY ||
+			     cmdline->verb == LP_VERB_DOCTOR;
 	const struct lp_request request = {
 		.command = names_command && session->command ? session->command[0] : NULL,
+		.command_line = session->command_line.text,
+		.srt = cmdline->srt,
 		.settings_file = cmdline->settings_file,
 		.project_dir = cmdline->project_dir,
 		.single_file = cmdline->single_file,
@@ -126,7 +155,10 @@ static int load_policy(struct session *session)
 		.cwd = session->cwd,
 	};
 
-	return lp_settings_load(&request, &session->policy, &session->err);
+	int r = lp_settings_load(&request, &session->policy, &session->err);
+
+	session->policy_failed = r < 0;
+	return r;
 }
 
 /* The device of the caller's terminal: the first standard descriptor that is one. */
@@ -162,7 +194,7 @@ static int read_abilities(struct session *session)
 	if (!file) {
 		lp_abilities_probe(&session->abilities);
 		if (may_need_supervisor(session->policy))
-			lp_abilities_probe_gate(&session->abilities);
+			lp_abilities_probe_gate(&session->abilities, false);
 		return 0;
 	}
 	r = lp_read_file(-100 /* AT_FDCWD */, file, MAX_ABILITIES, &text, &len);
@@ -182,7 +214,7 @@ static int make_plan(struct session *session)
 		.terminal = find_terminal(),
 		.environ = environ,
 	};
-	int r = read_abilities(session);
+	int r = session->cmdline.verb == LP_VERB_DOCTOR ? 0 : read_abilities(session);
 
 	return r < 0 ? r : lp_plan_make(&input, &session->plan, &session->err);
 }
@@ -191,8 +223,9 @@ static void tell_start(const struct session *session)
 {
 	struct lp_str summary LP_CLEANUP(lp_str_clear) = {0};
 
-	if (!session->cmdline.quiet) {
+	if (!session->cmdline.quiet || session->cmdline.srt)
 		print_notices(&session->policy->notices);
+	if (!session->cmdline.quiet) {
 		for (size_t i = 0; i < session->plan->gap_count; i++) {
 			struct lp_str line LP_CLEANUP(lp_str_clear) = {0};
 
@@ -201,7 +234,7 @@ static void tell_start(const struct session *session)
 				print_line(line.text);
 		}
 		if (lp_tool_summary(session->policy, session->plan, &summary) == 0)
-			fprintf(stderr, "landpen: %s\n", summary.text);
+			fprintf(stderr, "%s: %s\n", speaker, summary.text);
 	}
 	if (session->cmdline.verbose)
 		print_notices(&session->plan->notices);
@@ -215,13 +248,15 @@ static void tell_start(const struct session *session)
 }
 
 /* Ends as the command did: by its signal where that is possible. */
-static int end_as(const struct lp_outcome *outcome)
+static int end_as(const struct session *session, const struct lp_outcome *outcome)
 {
 	const struct rlimit no_core = {0, 0};
 	sigset_t all;
 
 	if (!outcome->signal)
 		return outcome->code;
+	if (session->cmdline.srt) /* whose callers know it as a status */
+		return 128 + outcome->signal;
 	setrlimit(RLIMIT_CORE, &no_core); /* the command's core is enough */
 	signal(outcome->signal, SIG_DFL);
 	raise(outcome->signal);
@@ -262,6 +297,8 @@ static int run_supervised(struct session *session, int lock)
 		.place = session->place,
 		.report = session->report,
 		.quiet = session->cmdline.quiet,
+		.control = session->cmdline.control_fd,
+		.violations = session->cmdline.violations,
 		.verbose = session->cmdline.verbose};
 	struct lp_outcome outcome = {.code = EXIT_REFUSED};
 
@@ -269,7 +306,7 @@ static int run_supervised(struct session *session, int lock)
 		lp_janitor_start(session->plan, lock, false, &session->err) < 0 ||
 		lp_supervise(&order, &outcome, &session->err) < 0)
 		return refuse(session);
-	return end_as(&outcome);
+	return end_as(session, &outcome);
 }
 
 static int run_inside(struct session *session)
@@ -277,10 +314,24 @@ static int run_inside(struct session *session)
 	int code;
 
 	if (!session->cmdline.quiet)
-		fprintf(stderr, "landpen: already inside a pen, which keeps holding\n");
+		fprintf(stderr, "%s: already inside a pen, which keeps holding\n", speaker);
 	code = lp_confine_exec(session->command, environ, &session->err);
 	refuse(session);
 	return code;
+}
+
+/* Before anything else: a run that is to be updated does not start without that. */
+static int check_control(struct session *session)
+{
+	int fd = session->cmdline.control_fd;
+	char nothing;
+
+	if (!fd || read(fd, &nothing, 0) == 0)
+		return 0;
+	return lp_fail(&session->err, errno,
+		"--control-fd %d is not usable: %m. Refusing to run the command without the "
+		"control channel it asks for.",
+		fd);
 }
 
 /* Where refusals go; and the gate's port, which is a part of the command's environment. */
@@ -309,8 +360,8 @@ static int run(struct session *session)
 	}
 	if (lp_confine_is_inside())
 		return run_inside(session);
-	if (find_place(session) < 0 || load_policy(session) < 0 || open_gate(session) < 0 ||
-		make_plan(session) < 0)
+	if (check_control(session) < 0 || find_place(session) < 0 || load_policy(session) < 0 ||
+		open_gate(session) < 0 || make_plan(session) < 0)
 		return refuse(session);
 	if (session->plan->backend == LP_BACKEND_REFUSE) {
 		lp_plan_refusal(session->plan, &session->err);
@@ -326,13 +377,25 @@ static int run(struct session *session)
 		       : run_native(session, lock);
 }
 
+/* Of a policy that cannot be loaded the reason is told, like that of a plan that refuses. */
+static int diagnose(struct session *session)
+{
+	struct lp_check checks[LP_CHECKS];
+
+	lp_tool_examine(&session->abilities, checks);
+	if (find_place(session) == 0 && load_policy(session) == 0)
+		make_plan(session);
+	return lp_tool_doctor(
+		&session->cmdline, &session->abilities, checks, session->plan, &session->err);
+}
+
 static int tell(struct session *session)
 {
 	struct lp_cmdline *cmdline = &session->cmdline;
 	int r;
 
 	if (cmdline->verb == LP_VERB_DOCTOR)
-		return lp_tool_doctor(cmdline, &session->err);
+		return diagnose(session);
 	r = find_place(session);
 	if (r == 0 && cmdline->verb == LP_VERB_TRUST)
 		return lp_tool_trust(cmdline, session->home, session->cwd, &session->err);
@@ -347,6 +410,25 @@ static int tell(struct session *session)
 	return r < 0 ? r : lp_tool_policy(cmdline, session->policy, session->plan, &session->err);
 }
 
+/* Called by srt's name. */
+static int srt(struct session *session, int argc, char **argv)
+{
+	int r = lp_srt_parse(argc, argv, &session->cmdline, &session->err);
+
+	speaker = "srt";
+	if (r < 0)
+		return refuse(session);
+	if (session->cmdline.help)
+		lp_srt_help();
+	else if (session->cmdline.version)
+		lp_srt_version();
+	else {
+		choose_command(session);
+		return run(session);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct session session;
@@ -354,6 +436,8 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && !strcmp(argv[0], LP_INIT_NAME) && getpid() == 1)
 		return lp_init_main(argc, argv);
+	if (argc > 0 && lp_srt_is(argv[0]))
+		return srt(&session, argc, argv);
 	if (lp_cmdline_parse(argc, argv, &session.cmdline, &session.err) < 0)
 		return refuse(&session);
 	if (session.cmdline.help) {

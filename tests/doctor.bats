@@ -43,6 +43,37 @@ same() {
 	same gate "$LANDPEN" -q -s names.json --backend landlock true
 }
 
+# told FILE: what doctor says of a policy, and its exit status.
+told() {
+	local status=0
+	"$LANDPEN" doctor --json "$@" >told.json || status=$?
+	python3 -c '
+import json, sys
+policy = json.load(open("told.json"))["policy"]
+print(policy["backend"], sys.argv[1], bool(policy["why"]))' $status
+}
+
+@test "what a policy gets is what a run with it gets" {
+	for options in '-s read.json' '-s names.json' '-s read.json --rw .' '-s read.json --backend bwrap' \
+		'-s read.json --rw . --deny ./*.key --backend bwrap'; do
+		said=$(told $options)
+		if "$LANDPEN" $options true 2>line; then
+			[[ $said == *' 0 False' ]]
+			grep -qF "(${said%% *})" line
+		else
+			[ "$said" = 'refused 1 True' ]
+		fi
+	done
+	[ "$said" = 'refused 1 True' ] # the last one: bubblewrap cannot hold a pattern
+}
+
+@test "a policy that cannot be loaded is one that cannot be held" {
+	echo '{' >bad.json
+	[ "$(told -s bad.json)" = 'refused 1 True' ]
+	[ "$(HOME=$PWD told)" = 'refused 1 True' ] # the project would be the home
+	grep -q 'bad.json' <("$LANDPEN" doctor -s bad.json)
+}
+
 @test "in a pen doctor knows it" {
 	[ "$(works outside)" = True ]
 	# sanitizers look for leaks by ptrace, which is closed in there

@@ -97,7 +97,10 @@ static int add_closing(struct lp_str *args, const struct lp_plan *plan)
 static int add_sealing(struct lp_str *args, const struct lp_plan *plan)
 {
 	bool has_root = false;
-	int r = add(args, "--tmpfs", "/dev/shm", NULL);
+	int r = add(args, "--perms", "1777", NULL);
+
+	if (r == 0)
+		r = add(args, "--tmpfs", "/dev/shm", NULL);
 
 	for (size_t i = 0; r == 0 && i < plan->mount_count; i++) {
 		const struct lp_mount *mount = &plan->mounts[i];

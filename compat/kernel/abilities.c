@@ -26,26 +26,37 @@ int lp_landlock_abi(void)
 	return r > 0 ? (int)r : 0;
 }
 
+/* The ABI, if a ruleset with everything in it can be made. */
+static int usable_abi(void)
+{
+	int abi = lp_landlock_abi();
+	const struct lp_landlock_attr known = lp_landlock_known(abi);
+	lp_autoclose int ruleset = abi ? lp_landlock_create(&known) : -1;
+
+	return ruleset < 0 ? 0 : abi;
+}
+
 void lp_abilities_probe(struct lp_abilities *ret_abilities)
 {
-	struct lp_abilities found = {.landlock_abi = lp_landlock_abi()};
+	struct lp_abilities found = {.landlock_abi = usable_abi()};
 	uint32_t action = SECCOMP_RET_ERRNO_;
+	struct stat st;
 	long r;
 
-	/* EINVAL where this is not known, which older ABIs may do too: it was ported back */
+	/* older kernels may have got it with their fixes; else EINVAL */
 	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
 	found.landlock_errata = r > 0 ? (unsigned)r : 0;
-	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0 ||
-			       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0;
 	found.root = geteuid() == 0;
 	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
 		found.bwrap = LP_PROBE_NO;
 		snprintf(found.bwrap_why, sizeof(found.bwrap_why), "bubblewrap is not installed");
 	}
+	found.bwrap_setuid = stat(found.bwrap_path, &st) == 0 && st.st_mode & S_ISUID;
 	*ret_abilities = found;
 }
 
-void lp_abilities_probe_gate(struct lp_abilities *abilities)
+void lp_abilities_probe_gate(struct lp_abilities *abilities, bool try)
 {
 	lp_autofree char *text = NULL;
 	size_t len;
@@ -57,17 +68,48 @@ void lp_abilities_probe_gate(struct lp_abilities *abilities)
 	abilities->pidfd_getfd = copy >= 0;
 	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
 		abilities->yama_scope = text[0] - '0';
+	abilities->memory = abilities->seccomp_notify;
+	if (try || !abilities->landlock_abi || abilities->yama_scope > 1 ||
+		prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
+		lp_notify_probe(abilities);
 }
 
-/* Whether nobody but root can replace the program: its folder and itself belong to root. */
+/* The number that a user has in this user namespace who is not in it; -1 where all may be in it. */
+static uid_t foreign_user(void)
+{
+	lp_autofree char *text = NULL, *map = NULL;
+	unsigned long user, first, count;
+	size_t len;
+
+	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/overflowuid", 16, &text, &len) < 0 ||
+		lp_read_file(AT_FDCWD, "/proc/self/uid_map", 65536, &map, &len) < 0)
+		return (uid_t)-1;
+	user = strtoul(text, NULL, 10);
+	for (const char *line = map; *line; line += strcspn(line, "\n") + 1) {
+		if (sscanf(line, "%lu %*u %lu", &first, &count) != 2 ||
+			(first <= user && user - first < count))
+			return (uid_t)-1; /* this number is somebody's own */
+		if (!strchr(line, '\n'))
+			break;
+	}
+	return (uid_t)user;
+}
+
+/*
+ * Whether nobody but root can replace the program: its folder and itself belong to root. In a user
+ * namespace without the system's root they belong to a user who is not in there either.
+ */
 static bool root_owned(const char *dir, const char *path)
 {
+	uid_t foreign = foreign_user();
 	struct stat st;
 
-	if (stat(dir, &st) < 0 || st.st_uid != 0 || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
+	if (stat(dir, &st) < 0 || (st.st_uid != 0 && st.st_uid != foreign) ||
+		(st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
 		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
-	       !(st.st_mode & 022) && access(path, X_OK) == 0;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (st.st_uid == 0 || st.st_uid == foreign) && !(st.st_mode & 022) &&
+	       access(path, X_OK) == 0;
 }
 
 bool lp_bwrap_find(char *ret_path, size_t size)
@@ -85,17 +127,28 @@ bool lp_bwrap_find(char *ret_path, size_t size)
 	return false;
 }
 
+const char *lp_bwrap_cure(const char *said)
+{
+	if (strstr(said, "nknown option"))
+		return "install bubblewrap 0.5 or newer";
+	if (strstr(said, "not installed"))
+		return "install bubblewrap";
+	return "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1 on Debian, an "
+	       "AppArmor profile for bwrap on Ubuntu, --privileged for a container)";
+}
+
 static const char *const probe_names[] = {"unknown", "no", "yes"};
 
 int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str)
 {
 	return lp_str_addf(str,
 		"landlock_abi %d\nlandlock_errata %u\nseccomp_filter %d\nseccomp_notify "
-		"%d\npidfd_getfd %d\n"
-		"yama_scope %d\nroot %d\nbwrap %s\nbwrap_path %s\nbwrap_why %s\n",
+		"%d\nlistener_above %d\nmemory %d\npidfd_getfd %d\n"
+		"yama_scope %d\nroot %d\nbwrap %s\nbwrap_setuid %d\nbwrap_path %s\nbwrap_why %s\n",
 		abilities->landlock_abi, abilities->landlock_errata, abilities->seccomp_filter,
-		abilities->seccomp_notify, abilities->pidfd_getfd, abilities->yama_scope,
-		abilities->root, probe_names[abilities->bwrap], abilities->bwrap_path,
+		abilities->seccomp_notify, abilities->listener_above, abilities->memory,
+		abilities->pidfd_getfd, abilities->yama_scope, abilities->root,
+		probe_names[abilities->bwrap], abilities->bwrap_setuid, abilities->bwrap_path,
 		abilities->bwrap_why);
 }
 
@@ -109,6 +162,12 @@ static bool read_one(const char *key, const char *value, struct lp_abilities *ab
 		abilities->seccomp_filter = value[0] == '1';
 	else if (!strcmp(key, "seccomp_notify"))
 		abilities->seccomp_notify = value[0] == '1';
+	else if (!strcmp(key, "listener_above"))
+		abilities->listener_above = value[0] == '1';
+	else if (!strcmp(key, "memory"))
+		abilities->memory = value[0] == '1';
+	else if (!strcmp(key, "bwrap_setuid"))
+		abilities->bwrap_setuid = value[0] == '1';
 	else if (!strcmp(key, "pidfd_getfd"))
 		abilities->pidfd_getfd = value[0] == '1';
 	else if (!strcmp(key, "yama_scope"))

@@ -14,7 +14,8 @@
 #define LP_LL_CREATE_VERSION (1U << 0)
 #define LP_LL_CREATE_ERRATA  (1U << 1)
 
-#define LP_LL_RESTRICT_LOG_SAME_EXEC_OFF (1U << 0) /* ABI 7 */
+#define LP_LL_RESTRICT_LOG_SAME_EXEC_OFF  (1U << 0) /* ABI 7 */
+#define LP_LL_RESTRICT_LOG_SUBDOMAINS_OFF (1U << 2) /* ABI 7 */
 
 #define LP_LL_RULE_PATH_BENEATH 1
 
@@ -60,7 +61,14 @@ int lp_landlock_abi(void);
 /* All: a descriptor or 0, or -errno. */
 int lp_landlock_create(const struct lp_landlock_attr *attr);
 int lp_landlock_add_path(int ruleset, int path_fd, uint64_t access);
-int lp_landlock_restrict(int ruleset, uint32_t flags);
+/*
+ * Nothing that the process and its children are refused goes to the system log, also not what they
+ * forbid themselves later (from ABI 7 on; before, nothing is logged): landpen reports, and a
+ * command must not be able to flood the log. The flags of later ABIs are not for landpen: TSYNC
+ * (8), since a process that confines itself has one thread; NO_NEW_PRIVS (11), which the filter
+ * needs before.
+ */
+int lp_landlock_restrict(int ruleset);
 
 /* What Landlock of this ABI can handle; zero for ABI 0. */
 struct lp_landlock_attr lp_landlock_known(int abi);
@@ -70,7 +78,10 @@ const char *lp_landlock_right_name(uint64_t right);
 
 /* ---- other system calls ------------------------------------------------------------------- */
 
-/* openat2(2) with RESOLVE_NO_SYMLINKS; on kernels before 5.6 an open that is checked afterwards. */
+/*
+ * openat2(2) with RESOLVE_NO_SYMLINKS; before Linux 5.6, or where a container refuses it, an open
+ * that is checked afterwards.
+ */
 int lp_open_no_symlinks(const char *path, int flags);
 
 /* close_range(2), by /proc/self/fd where the call is missing; from first on. 0 or -errno. */
@@ -149,10 +160,14 @@ enum lp_probe {
 struct lp_abilities {
 	int landlock_abi; /* 0: none */
 	unsigned landlock_errata;
-	bool seccomp_filter, seccomp_notify;
+	bool seccomp_filter;
+	bool seccomp_notify; /* a listener can give descriptors (5.9); and there is openat2 */
+	bool listener_above; /* there is one already, and so no other can be */
+	bool memory;         /* of its children, landpen may read it without privileges */
 	bool pidfd_getfd;    /* a stock container refuses it */
 	int yama_scope;      /* kernel.yama.ptrace_scope; 0 where there is no Yama */
 	bool root;           /* effective uid 0 */
+	bool bwrap_setuid;   /* it makes no user namespace of the caller's own */
 	enum lp_probe bwrap; /* by running it */
 	char bwrap_path[256];
 	char bwrap_why[512]; /* the first line it printed when it failed */
@@ -163,8 +178,13 @@ struct lp_abilities {
  * Never fails: what cannot be found out counts as absent.
  */
 void lp_abilities_probe(struct lp_abilities *ret_abilities);
-/* Asks for the rest of what only a supervisor needs. */
-void lp_abilities_probe_gate(struct lp_abilities *abilities);
+/*
+ * Asks for the rest of what only a supervisor needs. Where nothing speaks against it (a kernel with
+ * Landlock, no filter and no Yama around landpen), that is taken to work unless it is to be tried.
+ */
+void lp_abilities_probe_gate(struct lp_abilities *abilities, bool try);
+/* Tries it: fills seccomp_notify, listener_above and memory. */
+void lp_notify_probe(struct lp_abilities *abilities);
 
 /*
  * Reads abilities from "key value" lines as _print writes them, to plan for another machine.
@@ -178,3 +198,6 @@ int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str)
  * have filled). False if there is none.
  */
 bool lp_bwrap_find(char *ret_path, size_t size);
+
+/* What helps against a failure of bubblewrap's, by what it printed. */
+const char *lp_bwrap_cure(const char *said);

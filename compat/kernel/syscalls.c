@@ -47,8 +47,12 @@ int lp_landlock_add_path(int ruleset, int path_fd, uint64_t access)
 	return result(syscall(NR_LANDLOCK_ADD_RULE, ruleset, LP_LL_RULE_PATH_BENEATH, &beneath, 0));
 }
 
-int lp_landlock_restrict(int ruleset, uint32_t flags)
+int lp_landlock_restrict(int ruleset)
 {
+	uint32_t flags = lp_landlock_abi() < 7 ? 0
+					       : LP_LL_RESTRICT_LOG_SAME_EXEC_OFF |
+							 LP_LL_RESTRICT_LOG_SUBDOMAINS_OFF;
+
 	return result(syscall(NR_LANDLOCK_RESTRICT, ruleset, flags));
 }
 
@@ -111,7 +115,8 @@ int lp_open_no_symlinks(const char *path, int flags)
 	} how = {(uint64_t)(unsigned)flags, 0, RESOLVE_NO_SYMLINKS_};
 	int fd = result(syscall(NR_OPENAT2, AT_FDCWD, path, &how, sizeof(how)));
 
-	if (fd != -ENOSYS)
+	/* EPERM: a container's filter that does not know it */
+	if (fd != -ENOSYS && fd != -EPERM)
 		return fd;
 	fd = open(path, flags | O_NOFOLLOW);
 	if (fd < 0)

@@ -5,8 +5,9 @@
  *
  * The launcher allocates while it reads settings and plans, for less than a millisecond; musl's own
  * allocator spends a third of that time in mmap and page faults. The supervisor and its helpers use
- * it for as long as a run lasts: what they need at once is all that they ever hold. Single threaded;
- * the janitor, which shares the memory until the launcher execs, allocates only after that.
+ * it for as long as a run lasts: what they need at once is all that they ever hold. Single
+ * threaded; the janitor, which shares the memory until the launcher execs, allocates only after
+ * that.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -17,7 +17,7 @@ _landpen_options()
 	run) echo "$policy -c --report $every -V --version" ;;
 	explain) echo "$policy --host $every" ;;
 	policy) echo "$policy --plan --abilities $every" ;;
-	doctor) echo "--abilities --json $every" ;;
+	doctor) echo "$policy --abilities --json $every" ;;
 	trust) echo "--remove $every" ;;
 	esac
 }

@@ -58,9 +58,9 @@ function __landpen_rest
     complete -C "$words"
 end
 
-set -l with_policy '__landpen_in run explain policy'
+set -l with_policy '__landpen_in run doctor explain policy'
 complete -c landpen -n __fish_use_subcommand -a 'run doctor explain policy trust'
-complete -c landpen -n '__landpen_in run policy' -xa '(__fish_complete_command)'
+complete -c landpen -n '__landpen_in run doctor policy' -xa '(__fish_complete_command)'
 complete -c landpen -n 'not __landpen_in run; and test (__landpen_verb) = run' -xa '(__landpen_rest)'
 complete -c landpen -n $with_policy -s s -l settings -rF -d 'a settings file, in place of the rulesets'
 complete -c landpen -n '__landpen_in run' -s c -x -d 'run a string with bash'

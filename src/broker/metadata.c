@@ -256,6 +256,9 @@ int lp_act_ioctl(struct act *act)
 
 	if (r < 0)
 		return r;
+	/* names in there would have other spellings, which no rule knows */
+	if (request == FS_IOC_SETFLAGS && what.flags & FS_CASEFOLD_FL)
+		return -EPERM;
 	object = open_own(act, 0, true);
 	if (object < 0)
 		return object;

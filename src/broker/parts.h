@@ -75,6 +75,7 @@ struct act;
 /* Where the arguments of a call are; -1: the call has none such. */
 struct form {
 	int call;
+	const char *name;
 	int (*serve)(struct act *act);
 	signed char dir, path, dir2, path2, flags, mode;
 	bool floor_decides; /* may be let go on */

@@ -45,14 +45,30 @@ static int set_limits(const struct lp_limits *limits, struct lp_err *err)
 	return 0;
 }
 
+/* The kernel has told its version by now. */
+static int fail_landlock(struct lp_err *err, int error, const char *what)
+{
+	return lp_fail(err, -error,
+		"%s: Landlock: %m; if a container's seccomp profile refuses it, allow the "
+		"landlock_ "
+		"calls there, or use --backend bwrap",
+		what);
+}
+
+/* A positive outcome of add_floor(). */
+#define GONE 1
+
 static int add_floor(int ruleset, const struct lp_floor *floor, struct lp_err *err)
 {
 	uint64_t access = floor->access;
 	lp_autoclose int fd = lp_open_no_symlinks(floor->path, O_PATH | O_CLOEXEC);
 	int r;
 
+	/* gone, or not reachable for this user: then it cannot be reached inside either */
+	if (fd == -ENOENT || fd == -ELOOP || fd == -EACCES || fd == -ENOTDIR)
+		return GONE;
 	if (fd < 0)
-		return fd;
+		return lp_fail(err, -fd, "%s: %m", floor->path);
 	if (!access)
 		return 0;
 	r = lp_landlock_add_path(ruleset, fd, access);
@@ -61,7 +77,7 @@ static int add_floor(int ruleset, const struct lp_floor *floor, struct lp_err *e
 		access &= LP_FS_FILE_RIGHTS;
 		r = access ? lp_landlock_add_path(ruleset, fd, access) : 0;
 	}
-	return r < 0 ? lp_fail(err, -r, "Landlock rule for %s: %m", floor->path) : 0;
+	return r < 0 ? fail_landlock(err, r, floor->path) : 0;
 }
 
 static int restrict_landlock(struct lp_plan *plan, struct lp_err *err)
@@ -76,16 +92,14 @@ static int restrict_landlock(struct lp_plan *plan, struct lp_err *err)
 		return lp_fail(err, -ruleset, "Landlock ruleset: %m");
 	for (size_t i = 0; i < plan->floor_count; i++) {
 		r = add_floor(ruleset, &plan->floor[i], err);
-		/* gone, or not reachable for this user: then it cannot be reached inside either */
-		if (r == -ENOENT || r == -ELOOP || r == -EACCES || r == -ENOTDIR) {
+		if (r == GONE)
 			r = lp_strv_addf(&plan->notices, "%s: not there any more, left out",
 				plan->floor[i].path);
-		}
 		if (r < 0)
 			return r;
 	}
-	r = lp_landlock_restrict(ruleset, 0);
-	return r < 0 ? lp_fail(err, -r, "Landlock: %m") : 0;
+	r = lp_landlock_restrict(ruleset);
+	return r < 0 ? fail_landlock(err, r, "the pen") : 0;
 }
 
 static int forbid_privileges(struct lp_err *err)
@@ -152,7 +166,7 @@ int lp_confine_inside(const struct lp_plan *plan, int gate, struct lp_err *err)
 	if (r == 0 && (plan->handled.scoped || plan->handled.handled_net)) {
 		lp_autoclose int ruleset = lp_landlock_create(&plan->handled);
 
-		r = ruleset < 0 ? ruleset : lp_landlock_restrict(ruleset, 0);
+		r = ruleset < 0 ? ruleset : lp_landlock_restrict(ruleset);
 		if (r < 0)
 			return lp_fail(err, -r, "Landlock inside bubblewrap: %m");
 	}

@@ -65,8 +65,10 @@ static int refuse(struct caller *caller, enum lp_refusal_kind kind, const char *
 	char program[LP_PROGRAM_SIZE];
 
 	lp_caller_program(caller, program);
-	lp_report_add(caller->gate->report, kind, host, port, program,
-		rule ? rule->reason ? rule->reason : "host is on the deny list" : NULL);
+	lp_report_add(caller->gate->report, &(struct lp_refusal){kind, host, port, program,
+						    !rule          ? NULL
+						    : rule->reason ? rule->reason
+								   : "host is on the deny list"});
 	return -EACCES;
 }
 

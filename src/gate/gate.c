@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "gate/parts.h"
@@ -243,9 +244,28 @@ void lp_gate_hear_names(struct lp_gate *gate)
 		if (packet.kind == LP_PACKET_NAME)
 			lp_names_add(&gate->names, &packet.addresses[0], packet.host);
 		else if (packet.kind == LP_PACKET_DENIED)
-			lp_report_add(gate->report, LP_REFUSAL_HOST, packet.host, 0, packet.program,
-				NULL);
+			lp_report_add(gate->report, &(struct lp_refusal){LP_REFUSAL_HOST,
+							    packet.host, 0, packet.program});
 	}
+}
+
+/* To the proxy beyond that the settings name: the path is theirs, the proxy says only when. */
+static void connect_beyond(struct lp_gate *gate, uint32_t id)
+{
+	const char *path = gate->policy->upstream_mitm.socket;
+	struct lp_packet packet = {.kind = LP_PACKET_SOCKET, .id = id};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	lp_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (!path || strlen(path) >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		packet.error = (uint32_t)errno;
+		lp_closep(&fd);
+		fd = -1;
+	}
+	lp_gate_send(gate, SOURCE_PROXY, &packet, fd);
 }
 
 static void hear_proxy(struct lp_gate *gate)
@@ -260,12 +280,16 @@ static void hear_proxy(struct lp_gate *gate)
 			epoll_ctl(gate->epoll, EPOLL_CTL_DEL, gate->proxy.socket, NULL);
 		if (r <= 0)
 			return;
-		if (packet.kind == LP_PACKET_DENIED)
+		if (packet.kind == LP_PACKET_UNIX)
+			connect_beyond(gate, packet.id);
+		else if (packet.kind == LP_PACKET_DENIED)
 			lp_report_add(gate->report,
-				lp_host_is_loopback(packet.host) ? LP_REFUSAL_LOCAL
-								 : LP_REFUSAL_HOST,
-				packet.host, packet.port, packet.program,
-				strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason : NULL);
+				&(struct lp_refusal){lp_host_is_loopback(packet.host)
+							     ? LP_REFUSAL_LOCAL
+							     : LP_REFUSAL_HOST,
+					packet.host, packet.port, packet.program,
+					strcmp(packet.reason, LP_REASON_UNLISTED) ? packet.reason
+										  : NULL});
 	}
 }
 

@@ -228,7 +228,8 @@ static int refuse_server(
 
 	lp_address_print(address, host);
 	lp_caller_program(caller, program);
-	lp_report_add(caller->gate->report, LP_REFUSAL_SERVE, host, port, program, NULL);
+	lp_report_add(
+		caller->gate->report, &(struct lp_refusal){LP_REFUSAL_SERVE, host, port, program});
 	return -EACCES;
 }
 

@@ -38,7 +38,7 @@ static int bind_there(void *context)
 	umask(order->umask);
 	if (fchdir(order->directory) == 0 &&
 		(order->ruleset < 0 || (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-					       lp_landlock_restrict(order->ruleset, 0) == 0)))
+					       lp_landlock_restrict(order->ruleset) == 0)))
 		order->result =
 			bind(caller->fd, &caller->address.any, caller->length) < 0 ? -errno : 0;
 	return 0;

@@ -27,7 +27,8 @@ static int refuse(struct caller *caller, const char *target)
 		if (!strncmp(target, asked_in_passing[i], strlen(asked_in_passing[i])))
 			return -ENOENT;
 	lp_caller_program(caller, program);
-	lp_report_add(caller->gate->report, LP_REFUSAL_SOCKET, target, 0, program, NULL);
+	lp_report_add(
+		caller->gate->report, &(struct lp_refusal){LP_REFUSAL_SOCKET, target, 0, program});
 	return -EACCES;
 }
 

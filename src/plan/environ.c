@@ -131,7 +131,8 @@ int lp_plan_environment(const struct lp_plan_input *input, struct lp_plan *plan)
 	struct lp_strv *list = &plan->environment;
 	int r = pass_callers(policy, input->environ, list);
 
-	if (r == 0)
+	/* without rules for files every folder of the caller's can be used */
+	if (r == 0 && !(policy->files_disabled && find(list, "TMPDIR")))
 		r = put(list, "TMPDIR", input->tmpdir);
 	if (r == 0)
 		r = put(list, "LANDPEN", "1");

@@ -340,7 +340,8 @@ int lp_plan_floor(const struct lp_plan_input *input, struct lp_plan *plan)
 
 	if (input->abilities->landlock_abi < 1)
 		return lp_gap_add(plan, policy, LP_GAP_LANDLOCK,
-			"this kernel has no Landlock; Linux 5.13 with CONFIG_SECURITY_LANDLOCK and "
+			"this kernel has no Landlock that works; Linux 5.13 with "
+			"CONFIG_SECURITY_LANDLOCK and "
 			"'landlock' in lsm=, or bubblewrap, is needed");
 	plan->handled = lp_landlock_known(input->abilities->landlock_abi);
 	if (policy->network == LP_NETWORK_OPEN)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum state {
 	STATE_HIDDEN = 0,
@@ -217,25 +218,49 @@ static bool is_file_name(const char *path, const char *project)
 }
 
 /* What another run made for this purpose: the last pen in the project removes it. */
-static int adopt_stub(struct lp_plan *plan, const struct point *point, enum state outer)
+static int adopt_stub(
+	struct lp_plan *plan, const struct point *point, mode_t type, enum state outer)
 {
-	mode_t mode;
-	struct stat st;
+	mode_t mode = type & 07777;
 
-	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ) ||
-		lstat(point->path, &st) < 0)
+	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ))
 		return 0;
-	mode = st.st_mode & 07777;
-	if (S_ISDIR(st.st_mode) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
+	if (S_ISDIR(type) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
 		return lp_strv_add(&plan->stubs, point->path);
-	if (S_ISREG(st.st_mode) && mode == LP_FILE_STUB_MODE &&
-		is_file_name(point->path, plan->project))
+	if (S_ISREG(type) && mode == LP_FILE_STUB_MODE && is_file_name(point->path, plan->project))
 		return lp_strv_add(&plan->file_stubs, point->path);
 	return 0;
 }
 
+static bool has_gap(const struct lp_plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->gap_count; i++)
+		if (!strcmp(plan->gaps[i].name, name))
+			return true;
+	return false;
+}
+
+/*
+ * Where the user cannot write there is no stub. On a file system that is read-only, and in another
+ * one's directory, nobody can make the name either; in his own he can, after a chmod(2).
+ */
+static int add_unstubbed(
+	struct lp_plan *plan, const struct lp_policy *policy, const char *dir, const char *path)
+{
+	struct stat st;
+
+	if (errno != EACCES || lstat(dir, &st) < 0 || st.st_uid != geteuid() ||
+		has_gap(plan, LP_GAP_PROTECTED))
+		return 0;
+	return lp_gap_add(plan, policy, LP_GAP_PROTECTED,
+		"%s is not writable, so bubblewrap cannot keep %s from being made there after a "
+		"chmod; make it writable, or use --backend landlock",
+		dir, path);
+}
+
 /* An absent name: nothing to do where nobody can create it, else a stub for each missing folder. */
-static int add_absent(struct lp_plan *plan, const struct point *point, enum state outer)
+static int add_absent(struct lp_plan *plan, const struct lp_policy *policy,
+	const struct point *point, enum state outer)
 {
 	struct lp_strv missing LP_CLEANUP(lp_strv_clear) = {0};
 	lp_autofree char *path = strdup(point->path);
@@ -258,6 +283,8 @@ static int add_absent(struct lp_plan *plan, const struct point *point, enum stat
 		free(path);
 		path = above;
 	}
+	if (r == 0 && missing.count && access(path, W_OK) < 0)
+		return add_unstubbed(plan, policy, path, point->path);
 	for (size_t i = missing.count; r == 0 && i-- > 0;) {
 		bool is_file = !i && is_file_name(missing.items[i], plan->project);
 		struct lp_strv *list = is_file ? &plan->file_stubs : &plan->stubs;
@@ -278,22 +305,24 @@ static int add_point(
 	enum state outer = enclosing(stack, point->path);
 	enum state state = point->own ? STATE_WRITE : state_of(points->policy, point->path);
 	enum lp_mount_kind kind = state == STATE_WRITE ? LP_MOUNT_RW : LP_MOUNT_RO;
-	struct stat st;
+	struct stat st = {0};
+	bool gone;
 	int r;
 
 	if (!strcmp(point->path, "/"))
 		return 0;
-	/* or it was a stub of another run, which has ended since the settings were read */
-	if (!point->exists || (!point->own && lstat(point->path, &st) < 0 && errno == ENOENT))
-		return add_absent(plan, point, outer);
-	if (!point->is_dir && lstat(point->path, &st) == 0 && S_ISLNK(st.st_mode))
+	/* once: a stub of a run that ends now is made again, or is not there any more */
+	gone = lstat(point->path, &st) < 0 && errno == ENOENT;
+	if (!point->exists || (gone && !point->own))
+		return add_absent(plan, points->policy, point, outer);
+	if (!point->is_dir && S_ISLNK(st.st_mode))
 		return outer == STATE_WRITE ? lp_gap_add(plan, points->policy, LP_GAP_PROTECTED,
 						      "bubblewrap cannot keep the symlink %s from "
 						      "being replaced; put what it names in its "
 						      "place",
 						      point->path)
 					    : 0;
-	if (adopt_stub(plan, point, outer) < 0)
+	if (adopt_stub(plan, point, st.st_mode, outer) < 0)
 		return -ENOMEM;
 	if (state == outer && !point->pinned)
 		return 0;
@@ -369,12 +398,10 @@ static int add_bwrap_gaps(const struct lp_plan_input *input, struct lp_plan *pla
 
 	if (abilities->bwrap == LP_PROBE_NO)
 		return lp_gap_add(plan, policy, LP_GAP_BWRAP,
-			"this policy needs bubblewrap, and it does not work here: %s; install "
-			"bubblewrap "
-			"and allow user namespaces, or see `landpen policy --plan --backend "
-			"landlock` "
-			"for what would be open without it",
-			abilities->bwrap_why);
+			"this policy needs bubblewrap, and it does not work here: %s; %s, or see "
+			"`landpen policy --plan --backend landlock` for what would be open without "
+			"it",
+			abilities->bwrap_why, lp_bwrap_cure(abilities->bwrap_why));
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct lp_rule *rule = &policy->rules[i];
 
@@ -393,12 +420,16 @@ static int add_own_points(const struct lp_plan_input *input, struct points *poin
 	const struct point tmp = {
 		.path = (char *)input->tmpdir, .exists = true, .is_dir = true, .own = true};
 	/* pinned: a folder of its own even where all around it is hidden, see LP_MOUNT_HIDE */
-	const struct point home = {
-		.path = input->policy->home, .exists = true, .is_dir = true, .pinned = true};
-	int r = points_add(points, &tmp);
+	struct point home = {.is_dir = true, .pinned = true};
+	struct lp_links links LP_CLEANUP(lp_links_clear) = {0};
+	int r = lp_path_resolve(input->policy->home, &home.path, &home.exists, &links);
 
+	home.exists = true;
+	if (r == 0)
+		r = points_add(points, &tmp);
 	if (r == 0 && state_of(input->policy, home.path) == STATE_HIDDEN)
 		r = points_add(points, &home);
+	free(home.path);
 	return r;
 }
 

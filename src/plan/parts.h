@@ -13,6 +13,7 @@
 #define LP_GAP_REFER     "refer"
 #define LP_GAP_LANDLOCK  "no-landlock"
 #define LP_GAP_LATE      "late-names"
+#define LP_GAP_FOLDED    "folded-names"
 #define LP_GAP_BWRAP     "no-bwrap"
 #define LP_GAP_SECCOMP   "no-seccomp"
 #define LP_GAP_GATE      "no-gate"
@@ -28,6 +29,9 @@ int lp_plan_mounts(const struct lp_plan_input *input, struct lp_plan *plan);
 /* spares.c: where the spare directories go, if something is carved that may be written. 0 or
  * -ENOMEM. */
 int lp_plan_spares(const struct lp_plan_input *input, struct lp_plan *plan);
+
+/* folding.c: a gap where a denied name has other spellings. 0 or -ENOMEM. */
+int lp_plan_folding(const struct lp_plan_input *input, struct lp_plan *plan);
 
 /* environ.c: the environment of the command, from the caller's and the policy. 0 or -ENOMEM. */
 int lp_plan_environment(const struct lp_plan_input *input, struct lp_plan *plan);

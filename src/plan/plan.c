@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char *const gap_names[] = {LP_GAP_PROTECTED, LP_GAP_READ, LP_GAP_METADATA,
-	LP_GAP_TERMINALS, LP_GAP_SIGNALS, LP_GAP_TRUNCATE, LP_GAP_REFER, LP_GAP_LATE,
+	LP_GAP_TERMINALS, LP_GAP_SIGNALS, LP_GAP_TRUNCATE, LP_GAP_REFER, LP_GAP_LATE, LP_GAP_FOLDED,
 	LP_GAP_LANDLOCK, LP_GAP_BWRAP, LP_GAP_SECCOMP, LP_GAP_GATE, NULL};
 
 const char *const *lp_plan_gap_names(void)
@@ -178,10 +178,14 @@ static int add_base(const struct lp_plan_input *input, struct lp_plan *plan)
 	return lp_plan_environment(input, plan);
 }
 
-/* bubblewrap's user namespace belongs to the caller, who may read what is in it. */
+/*
+ * bubblewrap's user namespace belongs to the caller, who may read what is in it whatever Yama says
+ * below 3; as root, or setuid, bubblewrap makes none.
+ */
 static bool may_read_memory(const struct lp_abilities *abilities, enum lp_backend backend)
 {
-	return abilities->yama_scope <= 1 || abilities->root || backend != LP_BACKEND_LANDLOCK;
+	return abilities->memory || (backend == LP_BACKEND_BWRAP && abilities->yama_scope == 2 &&
+					    !abilities->root && !abilities->bwrap_setuid);
 }
 
 bool lp_plan_has_edge(const struct lp_plan_input *input)
@@ -198,28 +202,43 @@ static int add_gate_gaps(
 
 	if (input->policy->network != LP_NETWORK_NAMES)
 		return 0;
+	if (abilities->listener_above)
+		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
+			"another program above landpen listens to system calls already, and the "
+			"kernel allows one only, so host names cannot be held: start landpen "
+			"outside of it, or use --network none or open");
 	if (!abilities->seccomp_notify)
 		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
-			"this kernel cannot hold host names: it has no seccomp notifications "
-			"(Linux "
-			"5.9); use --network none or open");
-	if (!may_read_memory(abilities, backend))
+			"host names cannot be held: there are no seccomp notifications that give "
+			"descriptors (Linux 5.9), or a container refuses them or openat2(2); use "
+			"--network none or open");
+	if (may_read_memory(abilities, backend))
+		return 0;
+	if (abilities->yama_scope > 1)
 		return lp_gap_add(plan, input->policy, LP_GAP_GATE,
 			"kernel.yama.ptrace_scope is %d: the gate may not read the addresses that "
-			"programs connect to; use bubblewrap, or set it to 1",
+			"programs connect to; set it to 1, or use --network none or open",
 			abilities->yama_scope);
-	return 0;
+	return lp_gap_add(plan, input->policy, LP_GAP_GATE,
+		"landpen may not read the memory of its own children here, so the gate cannot see "
+		"what programs connect to: allow process_vm_readv(2) (in a container's seccomp "
+		"profile), or use --network none or open");
 }
 
 static int plan_for(
 	const struct lp_plan_input *input, enum lp_backend backend, struct lp_plan *plan)
 {
-	int r = add_gate_gaps(input, backend, plan);
+	int r = 0;
 
 	plan->backend = backend;
-	if (r == 0 && !input->abilities->seccomp_filter)
+	if (!input->abilities->seccomp_filter)
 		r = lp_gap_add(plan, input->policy, LP_GAP_SECCOMP,
-			"this kernel has no seccomp filters; landpen needs CONFIG_SECCOMP_FILTER");
+			"this kernel has no seccomp filters, or a container refuses seccomp(2); "
+			"landpen needs CONFIG_SECCOMP_FILTER");
+	if (r == 0)
+		r = add_gate_gaps(input, backend, plan);
+	if (r == 0 && !input->policy->files_disabled)
+		r = lp_plan_folding(input, plan);
 	if (r < 0)
 		return r;
 	return backend == LP_BACKEND_LANDLOCK ? lp_plan_floor(input, plan)

@@ -40,6 +40,7 @@ static void socket_clear(struct lp_socket_rule *rule)
 void lp_upstream_clear(struct lp_upstream *upstream)
 {
 	free(upstream->host);
+	free(upstream->socket);
 	free(upstream->authorization);
 	*upstream = (struct lp_upstream){0};
 }
@@ -61,6 +62,9 @@ void lp_policy_clear_network(struct lp_policy *policy)
 	free(policy->no_upstream);
 	lp_upstream_clear(&policy->upstream_http);
 	lp_upstream_clear(&policy->upstream_https);
+	lp_upstream_clear(&policy->upstream_socks);
+	lp_upstream_clear(&policy->upstream_mitm);
+	lp_strv_clear(&policy->mitm_hosts);
 }
 
 int lp_policy_add_host(struct lp_policy *policy, struct lp_host_rule *rule)
@@ -377,15 +381,27 @@ static bool is_direct(const char *entry, size_t len, const char *host)
 	       host[len - strlen(name) - 1] == '.' && !strcmp(host + len - strlen(name), name);
 }
 
+static bool is_intercepted(const struct lp_policy *policy, const char *host)
+{
+	lp_strv_foreach (pattern, &policy->mitm_hosts)
+		if (names_host(&(struct lp_host_rule){.allow = true, .host = pattern}, host))
+			return true;
+	return false;
+}
+
 const struct lp_upstream *lp_policy_upstream(
-	const struct lp_policy *policy, const char *host, bool http)
+	const struct lp_policy *policy, const char *host, enum lp_wish_style style)
 {
 	static const char separators[] = ", \t";
 	const struct lp_upstream *upstream =
-		http ? &policy->upstream_http : &policy->upstream_https;
+		style == LP_ASKED_PLAIN ? &policy->upstream_http : &policy->upstream_https;
 	const char *entry = policy->no_upstream ? policy->no_upstream : "";
 	struct lp_address address;
 
+	if (is_intercepted(policy, host))
+		return &policy->upstream_mitm;
+	if (style == LP_ASKED_SOCKS && policy->upstream_socks.host)
+		return &policy->upstream_socks;
 	if (!upstream->host || lp_host_is_local(host))
 		return NULL;
 	if (lp_host_is_address(host, &address) && lp_address_is_loopback(&address))

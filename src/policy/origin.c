@@ -8,6 +8,7 @@
 #include "policy/policy.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,14 +122,61 @@ static bool enter_index(struct cursor *cursor, unsigned long index)
 	return true;
 }
 
+int lp_policy_add_alias(
+	struct lp_policy *policy, const struct lp_source *source, const char *key, const char *said)
+{
+	for (size_t i = 0; i < policy->source_count; i++) {
+		struct lp_source *own = policy->sources[i];
+		struct lp_alias *grown;
+
+		if (own != source)
+			continue;
+		grown = realloc(own->aliases, (own->alias_count + 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		own->aliases = grown;
+		grown[own->alias_count++] = (struct lp_alias){strdup(key), strdup(said)};
+		return grown[own->alias_count - 1].key && grown[own->alias_count - 1].said
+			       ? 0
+			       : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+char *lp_source_key(const struct lp_source *source, const char *key)
+{
+	const struct lp_alias *best = NULL;
+	struct lp_str str = {0};
+	size_t best_len = 0;
+
+	for (size_t i = 0; source && i < source->alias_count; i++) {
+		const struct lp_alias *alias = &source->aliases[i];
+		size_t len = strlen(alias->key);
+
+		if (len < best_len || strncmp(key, alias->key, len) != 0 ||
+			(key[len] && key[len] != '.' && key[len] != '['))
+			continue;
+		best = alias;
+		best_len = len;
+	}
+	if (lp_str_addf(&str, "%s%s", best ? best->said : "", key + best_len) < 0)
+		return NULL;
+	return str.text;
+}
+
 unsigned lp_origin_line(const struct lp_origin *origin)
 {
 	const struct lp_source *source = origin->source;
-	const char *key = origin->key;
+	lp_autofree char *said = NULL;
 	struct cursor cursor;
+	const char *key;
 
-	if (!source || !source->text || !key)
+	if (!source || !source->text || !origin->key)
 		return 0;
+	said = lp_source_key(source, origin->key);
+	if (!said)
+		return 0;
+	key = said;
 	cursor = (struct cursor){source->text, source->text + source->len, 1};
 	skip_space(&cursor);
 	for (unsigned depth = 0; *key && depth < MAX_DEPTH; depth++) {
@@ -154,12 +202,13 @@ int lp_origin_print(const struct lp_origin *origin, struct lp_str *str)
 {
 	unsigned line = lp_origin_line(origin);
 	const char *name = origin->source ? origin->source->name : "built in";
+	lp_autofree char *key = origin->key ? lp_source_key(origin->source, origin->key) : NULL;
 	int r;
 
 	r = lp_str_add_escaped(str, name, strlen(name));
 	if (r == 0 && line)
 		r = lp_str_addf(str, ":%u", line);
-	if (r == 0 && origin->key)
-		r = lp_str_addf(str, " (%s)", origin->key);
+	if (r == 0 && key)
+		r = lp_str_addf(str, " (%s)", key);
 	return r;
 }

@@ -38,6 +38,11 @@ void lp_policy_free(struct lp_policy *policy)
 	for (size_t i = 0; i < policy->source_count; i++) {
 		free(policy->sources[i]->name);
 		free(policy->sources[i]->text);
+		for (size_t j = 0; j < policy->sources[i]->alias_count; j++) {
+			free(policy->sources[i]->aliases[j].key);
+			free(policy->sources[i]->aliases[j].said);
+		}
+		free(policy->sources[i]->aliases);
 		free(policy->sources[i]);
 	}
 	lp_policy_clear_network(policy);
@@ -49,6 +54,9 @@ void lp_policy_free(struct lp_policy *policy)
 	free(policy->project);
 	lp_strv_clear(&policy->rulesets);
 	lp_strv_clear(&policy->accepted);
+	lp_strv_clear(&policy->ignored);
+	lp_live_freep(&policy->live);
+	free(policy->files_text);
 	lp_strv_clear(&policy->notices);
 	free(policy);
 }
@@ -74,7 +82,11 @@ struct lp_source *lp_policy_add_source(
 		free(text);
 		return NULL;
 	}
-	*source = (struct lp_source){layer, name, text, len, layer != LP_LAYER_PROJECT};
+	*source = (struct lp_source){.layer = layer,
+		.name = name,
+		.text = text,
+		.len = len,
+		.trusted = layer != LP_LAYER_PROJECT};
 	grown[policy->source_count++] = source;
 	return source;
 }

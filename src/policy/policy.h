@@ -17,13 +17,20 @@ enum lp_layer {
 	LP_LAYER_OPTION,
 };
 
+/* A key that origins name, with all below it, and under which key it stands in the text. */
+struct lp_alias {
+	char *key, *said;
+};
+
 /* A text that rules come from. name: a file's path, "ruleset claude", or "command line". */
 struct lp_source {
 	enum lp_layer layer;
 	char *name;
 	char *text; /* kept to find line numbers; NULL where there is none */
 	size_t len;
-	bool trusted; /* false: a project file nobody accepted; it may only tighten */
+	bool trusted;             /* false: a project file nobody accepted; it may only tighten */
+	struct lp_alias *aliases; /* of a text that was translated before it was read */
+	size_t alias_count;
 };
 
 /* key: "filesystem.denyRead[2]", "--rw", or "mandatory". Owned by the policy. */
@@ -100,10 +107,12 @@ struct lp_port_rule {
 	struct lp_origin origin;
 };
 
-/* A proxy that landpen's own proxy goes through. host NULL: none. */
+/* A proxy that landpen's own proxy goes through. host and socket NULL: none. */
 struct lp_upstream {
 	char *host; /* canonical */
 	unsigned port;
+	char *socket;        /* the path of a unix socket, in place of host and port */
+	bool socks;          /* it speaks SOCKS5, not HTTP */
 	char *authorization; /* the value of Proxy-Authorization, or NULL */
 };
 
@@ -142,9 +151,12 @@ struct lp_policy {
 	struct lp_range *ranges; /* deniedResolvedAddresses */
 	size_t range_count;
 	struct lp_upstream upstream_http, upstream_https; /* for plain HTTP; for everything else */
-	char *no_upstream;  /* hosts dialled directly: NO_PROXY's syntax */
-	bool ipv6_answers;  /* AAAA look-ups are answered too */
-	bool local_binding; /* TCP servers on the loopback addresses */
+	char *no_upstream;                 /* hosts dialled directly: NO_PROXY's syntax */
+	struct lp_upstream upstream_socks; /* for clients that ask by SOCKS */
+	struct lp_upstream upstream_mitm;  /* for mitm_hosts, whoever asks */
+	struct lp_strv mitm_hosts;         /* patterns as in struct lp_host_rule */
+	bool ipv6_answers;                 /* AAAA look-ups are answered too */
+	bool local_binding;                /* TCP servers on the loopback addresses */
 	struct lp_port_rule *local_ports;
 	size_t local_port_count;
 	bool unix_sockets; /* sockets of the AF_UNIX family may be made, to any peer */
@@ -153,11 +165,15 @@ struct lp_policy {
 	bool ptrace, namespaces, ptys;
 	bool files_disabled; /* filesystem.disabled: no file rules at all */
 	struct lp_limits limits;
+	struct lp_live *live; /* hosts and ranges may change while the pen runs; or NULL */
+	char *files_text; /* srt's: what its file says of files, to see whether an update differs */
 
 	char *home, *cwd, *project;
 	struct lp_strv rulesets; /* names, in the order they were applied */
 	struct lp_strv accepted; /* names of gaps the user lives with */
-	struct lp_strv notices;  /* what the user should know about the settings, a line each */
+	struct lp_strv
+		ignored; /* refusals whose line in srt's words has one of these are not told */
+	struct lp_strv notices; /* what the user should know about the settings, a line each */
 };
 
 void lp_policy_free(struct lp_policy *policy);
@@ -178,6 +194,12 @@ int lp_policy_add_port(struct lp_policy *policy, struct lp_port_rule *rule);
 /* network.c: frees what lp_policy_free() finds there; frees what upstream holds and zeroes it. */
 void lp_policy_clear_network(struct lp_policy *policy);
 void lp_upstream_clear(struct lp_upstream *upstream);
+
+/* Of a source of this policy. Copies both keys. 0, -ENOMEM, or -ENOENT: it is not one of them. */
+int lp_policy_add_alias(struct lp_policy *policy, const struct lp_source *source, const char *key,
+	const char *said);
+/* The key under which key, or what holds it, stands in the text. Newly allocated. */
+char *lp_source_key(const struct lp_source *source, const char *key);
 
 /* The line (from 1) where an origin stands in its source's text, or 0 if it is not known. */
 unsigned lp_origin_line(const struct lp_origin *origin);
@@ -284,10 +306,30 @@ const char *lp_policy_refuses_address(const struct lp_policy *policy, const char
 	unsigned port, const struct lp_address *address, const struct lp_address *own,
 	size_t own_count);
 
-/* The proxy that a connection to host goes through, or NULL for none. http: plain HTTP. */
+/* What a connection was asked for by. */
+enum lp_wish_style {
+	LP_ASKED_OTHERWISE = 0, /* CONNECT, or by no proxy's language */
+	LP_ASKED_PLAIN,         /* plain HTTP */
+	LP_ASKED_SOCKS,
+};
+
+/* The proxy that a connection to host goes through, or NULL for none. */
 const struct lp_upstream *lp_policy_upstream(
-	const struct lp_policy *policy, const char *host, bool http);
+	const struct lp_policy *policy, const char *host, enum lp_wish_style style);
 
 /* The rule that lets the pen connect to a unix socket by its resolved path, or NULL. */
 const struct lp_socket_rule *lp_policy_socket_rule(
 	const struct lp_policy *policy, const char *path);
+
+/* ---- lists that change while a pen runs (live.c) ----------------------------------------------
+ */
+
+/* To be called by the process that publishes, before it forks those that follow. 0 or -errno. */
+int lp_live_open(struct lp_policy *policy);
+void lp_live_freep(struct lp_live **live);
+/* hosts and ranges of lists hold from now on, here and there. Takes lists on success. 0, -ENOMEM,
+ * -E2BIG.
+ */
+int lp_live_publish(struct lp_policy *policy, struct lp_policy *lists);
+/* Takes over what was published. No rule of the policy may be in use. */
+void lp_live_refresh(const struct lp_policy *policy);

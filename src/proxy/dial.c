@@ -1,10 +1,13 @@
 /*
  * From a host and a port to a connected socket: the look-up, the address guard (srt contract 4.4),
- * one attempt after the other, and the tunnel through the proxy beyond where there is one.
+ * one attempt after the other, and the tunnel through the proxy beyond where there is one: by
+ * CONNECT, or by SOCKS5 (RFC 1928). One on a unix socket is connected to by the gate, since this
+ * process knows no paths.
  *
  * Runs in the proxy. Hostile: the host, the addresses it leads to, and what the proxy beyond says.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -126,10 +129,22 @@ static void try_next(struct lp_proxy *proxy, struct lp_conn *conn)
 	lp_answer_unreachable(proxy, conn, hand->error ? hand->error : ETIMEDOUT);
 }
 
-static void open_tunnel(struct lp_proxy *proxy, struct lp_conn *conn)
+static int ask_by_socks(const struct lp_hand *hand, struct lp_buffer *out)
 {
-	struct lp_hand *hand = conn->hand;
-	struct lp_buffer *out = &hand->server_out;
+	static const uint8_t greeting[] = {5, 1, LP_SOCKS_NO_AUTH};
+	const uint8_t head[] = {5, LP_SOCKS_CONNECT, 0, LP_SOCKS_NAME, (uint8_t)strlen(hand->host)};
+	const uint8_t port[] = {(uint8_t)(hand->port >> 8), (uint8_t)hand->port};
+	int r = lp_buffer_add(out, greeting, sizeof(greeting));
+
+	if (r == 0)
+		r = lp_buffer_add(out, head, sizeof(head));
+	if (r == 0)
+		r = lp_buffer_add_text(out, hand->host);
+	return r < 0 ? r : lp_buffer_add(out, port, sizeof(port));
+}
+
+static int ask_by_connect(const struct lp_hand *hand, struct lp_buffer *out)
+{
 	int r = lp_buffer_add_text(out, "CONNECT ");
 
 	for (int i = 0; r == 0 && i < 2; i++) {
@@ -140,8 +155,15 @@ static void open_tunnel(struct lp_proxy *proxy, struct lp_conn *conn)
 	if (r == 0 && hand->upstream->authorization)
 		r = lp_buffer_addf(
 			out, "Proxy-Authorization: %s\r\n", hand->upstream->authorization);
-	if (r == 0)
-		r = lp_buffer_add_text(out, "\r\n");
+	return r < 0 ? r : lp_buffer_add_text(out, "\r\n");
+}
+
+static void open_tunnel(struct lp_proxy *proxy, struct lp_conn *conn)
+{
+	struct lp_hand *hand = conn->hand;
+	int r = hand->upstream->socks ? ask_by_socks(hand, &hand->server_out)
+				      : ask_by_connect(hand, &hand->server_out);
+
 	if (r < 0) {
 		lp_conn_end(proxy, conn, true);
 		return;
@@ -172,24 +194,60 @@ void lp_dial_step(struct lp_proxy *proxy, struct lp_conn *conn)
 		lp_client_connected(proxy, conn);
 }
 
+/* OK: the tunnel is open, behind so many bytes. */
+static enum lp_parse connect_answer(const struct lp_buffer *in, size_t *ret_size)
+{
+	struct lp_http_head head;
+	enum lp_parse r = lp_http_response(lp_buffer_bytes(in), in->len, &head);
+
+	if (r == LP_PARSE_OK && head.status / 100 != 2)
+		return LP_PARSE_BAD;
+	*ret_size = r == LP_PARSE_OK ? head.size : 0;
+	return r;
+}
+
+/* The choice of no password, and the reply with an address that nobody wants. */
+static enum lp_parse socks_answer(const struct lp_buffer *in, size_t *ret_size)
+{
+	const uint8_t *bytes = lp_buffer_bytes(in), *reply = bytes + 2;
+	size_t size = 2 + 4 + 2;
+
+	if ((in->len >= 1 && bytes[0] != 5) || (in->len >= 2 && bytes[1] != LP_SOCKS_NO_AUTH) ||
+		(in->len >= 4 && (reply[0] != 5 || reply[1])))
+		return LP_PARSE_BAD;
+	if (in->len < 2 + 5)
+		return LP_PARSE_MORE;
+	if (reply[3] == LP_SOCKS_IPV4)
+		size += 4;
+	else if (reply[3] == LP_SOCKS_IPV6)
+		size += 16;
+	else if (reply[3] == LP_SOCKS_NAME)
+		size += 1 + (size_t)reply[4];
+	else
+		return LP_PARSE_BAD;
+	*ret_size = size;
+	return in->len < size ? LP_PARSE_MORE : LP_PARSE_OK;
+}
+
 void lp_upstream_step(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_side *server = &conn->side[LP_SERVER];
 	struct lp_hand *hand = conn->hand;
 	enum lp_parse r = LP_PARSE_MORE;
-	struct lp_http_head head;
+	size_t size = 0;
 	ssize_t n = lp_side_flush(server, &hand->server_out);
 
 	if (n == 0) {
 		do {
 			n = lp_side_fill(server, &hand->server_in, LP_HTTP_HEAD_MAX);
 		} while (n > 0);
-		r = lp_http_response(lp_buffer_bytes(&hand->server_in), hand->server_in.len, &head);
+		r = hand->upstream->socks ? socks_answer(&hand->server_in, &size)
+					  : connect_answer(&hand->server_in, &size);
 	}
 	if (r == LP_PARSE_MORE && n == -EAGAIN && hand->server_in.len < LP_HTTP_HEAD_MAX)
 		return;
-	if (r == LP_PARSE_OK && head.status / 100 == 2) {
-		lp_buffer_drop(&hand->server_in, head.size);
+	if (r == LP_PARSE_OK) {
+		lp_buffer_drop(&hand->server_in, size);
 		lp_client_connected(proxy, conn);
 		return;
 	}
@@ -238,12 +296,15 @@ static void resolved(struct lp_proxy *proxy, struct lp_conn *conn)
 
 static void ask(struct lp_proxy *proxy, struct lp_hand *hand)
 {
-	struct lp_packet packet = {.kind = LP_PACKET_LOOKUP, .id = hand->lookup};
-	const char *host = dialled_host(hand);
+	bool is_path = hand->upstream && hand->upstream->socket;
+	struct lp_packet packet = {
+		.kind = is_path ? LP_PACKET_UNIX : LP_PACKET_LOOKUP, .id = hand->lookup};
+	const char *host = is_path ? "" : dialled_host(hand);
+	int socket = is_path ? proxy->gate : proxy->resolver;
 	int r;
 
 	memcpy(packet.host, host, strlen(host) + 1);
-	r = proxy->resolver < 0 ? -EPIPE : lp_packet_send(proxy->resolver, &packet, -1);
+	r = socket < 0 ? -EPIPE : lp_packet_send(socket, &packet, -1);
 	hand->is_unsent = r == -EAGAIN;
 	if (r < 0 && r != -EAGAIN)
 		lp_answer_unreachable(proxy, hand->conn, ENOENT);
@@ -251,14 +312,17 @@ static void ask(struct lp_proxy *proxy, struct lp_hand *hand)
 
 void lp_dial_start(struct lp_proxy *proxy, struct lp_conn *conn)
 {
+	static const enum lp_wish_style styles[] = {
+		[LP_STYLE_PLAIN] = LP_ASKED_PLAIN, [LP_STYLE_SOCKS] = LP_ASKED_SOCKS};
 	struct lp_hand *hand = conn->hand;
 	struct lp_hand **bucket;
 
-	hand->upstream =
-		lp_policy_upstream(proxy->policy, hand->host, hand->style == LP_STYLE_PLAIN);
+	hand->upstream = lp_policy_upstream(proxy->policy, hand->host, styles[hand->style]);
 	hand->dial_deadline = proxy->now + DIAL_MS;
 	hand->error = 0;
-	if (lp_host_is_address(dialled_host(hand), &hand->addresses[0])) {
+	hand->count = hand->next = 0;
+	if ((!hand->upstream || hand->upstream->host) &&
+		lp_host_is_address(dialled_host(hand), &hand->addresses[0])) {
 		hand->count = 1;
 		resolved(proxy, conn);
 		return;
@@ -286,14 +350,40 @@ void lp_dial_forget(struct lp_proxy *proxy, struct lp_hand *hand)
 	hand->lookup = 0;
 }
 
+/* Whoever asked may have gone: NULL. */
+static struct lp_hand *find_asker(const struct lp_proxy *proxy, uint32_t id)
+{
+	struct lp_hand *hand = proxy->lookups[id % LP_LOOKUP_BUCKETS];
+
+	while (hand && hand->lookup != id)
+		hand = hand->next_lookup;
+	return hand;
+}
+
+void lp_dial_socket(struct lp_proxy *proxy, const struct lp_packet *packet, int fd)
+{
+	struct lp_hand *hand = find_asker(proxy, packet->id);
+	struct lp_conn *conn = hand ? hand->conn : NULL;
+
+	if (!conn || !hand->upstream || !hand->upstream->socket) {
+		lp_closep(&fd);
+		return;
+	}
+	lp_dial_forget(proxy, hand);
+	lp_conn_close_server(conn);
+	conn->side[LP_SERVER].fd = fd;
+	conn->state = LP_STATE_DIAL;
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+		lp_conn_register(proxy, conn, LP_SERVER) < 0)
+		lp_answer_unreachable(proxy, conn, ECONNREFUSED);
+	lp_conn_again(proxy, conn);
+}
+
 static void take_answer(struct lp_proxy *proxy, const struct lp_packet *packet)
 {
-	struct lp_hand *hand = proxy->lookups[packet->id % LP_LOOKUP_BUCKETS];
+	struct lp_hand *hand = find_asker(proxy, packet->id);
 	struct lp_conn *conn;
 
-	while (hand && hand->lookup != packet->id)
-		hand = hand->next_lookup;
-	/* whoever asked may have gone */
 	if (!hand || packet->kind != LP_PACKET_ADDRESSES)
 		return;
 	conn = hand->conn;

@@ -42,7 +42,8 @@ static bool leads_there(const struct lp_hand *hand, const struct lp_side *server
 static void connect_server(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_hand *hand = conn->hand;
-	const struct lp_upstream *upstream = lp_policy_upstream(proxy->policy, hand->host, true);
+	const struct lp_upstream *upstream =
+		lp_policy_upstream(proxy->policy, hand->host, LP_ASKED_PLAIN);
 
 	conn->side[LP_SERVER].readable = true;
 	check_idle_server(conn);
@@ -202,7 +203,7 @@ static void begin(struct lp_proxy *proxy, struct lp_conn *conn, const struct lp_
 	}
 	forward.port = hand->port;
 	forward.path = target.path;
-	forward.upstream = lp_policy_upstream(proxy->policy, hand->host, true);
+	forward.upstream = lp_policy_upstream(proxy->policy, hand->host, LP_ASKED_PLAIN);
 	forward.upgrade = exchange->asks_upgrade;
 	forward.close = !head->minor;
 	lp_buffer_clear(&hand->server_out);

@@ -232,6 +232,8 @@ void lp_upstream_step(struct lp_proxy *proxy, struct lp_conn *conn);
 /* The resolver's socket: answers came, there is room again, it is gone. */
 void lp_dial_answers(struct lp_proxy *proxy);
 void lp_dial_resend(struct lp_proxy *proxy);
+/* The gate has connected to the proxy beyond (LP_PACKET_SOCKET), or failed to: fd -1. Takes fd. */
+void lp_dial_socket(struct lp_proxy *proxy, const struct lp_packet *packet, int fd);
 
 /* ---- exchange.c, forward.c ---------------------------------------------------------------------
  */

@@ -192,6 +192,10 @@ static bool serve_gate(struct lp_proxy *proxy)
 			continue;
 		if (r <= 0)
 			return false;
+		if (packet.kind == LP_PACKET_SOCKET) {
+			lp_dial_socket(proxy, &packet, fd);
+			continue;
+		}
 		if (fd < 0)
 			continue;
 		if (packet.kind == LP_PACKET_EXPLICIT || packet.kind == LP_PACKET_NAMED ||
@@ -265,6 +269,7 @@ static int serve(struct lp_proxy *proxy)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		proxy->now = milliseconds();
+		lp_live_refresh(proxy->policy);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.u64 >= ABOUT_LAST)
 				note_event(proxy, &events[i]);

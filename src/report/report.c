@@ -1,6 +1,6 @@
 /*
- * What was refused, each once: for the list at the end, for people who watch (live), and as lines
- * of JSON for programs.
+ * What was refused, each once: for the list at the end, for people who watch (live), as lines of
+ * JSON for programs, and in srt's words (srt contract 5).
  *
  * Runs in the supervisor. Targets and program names are the agent's words: escaped when printed,
  * and as many as are kept is bounded.
@@ -20,7 +20,8 @@ struct refusal {
 	char *target; /* escaped where it is printed */
 	unsigned port;
 	char program[LP_PROGRAM_SIZE];
-	char *reason; /* NULL: not on the allow list */
+	char *reason;    /* NULL: not on the allow list */
+	char *violation; /* srt's words for it */
 	struct refusal *next;
 };
 
@@ -176,6 +177,8 @@ static void write_json(const struct lp_report *report, const struct refusal *ref
 	add_json(&str, refusal->reason ? refusal->reason : "not on the allow list");
 	lp_str_add(&str, ", \"cure\": ");
 	add_json(&str, add_cure(report, refusal, &cure) == 0 && cure.len ? cure.text : "");
+	lp_str_add(&str, ", \"violation\": ");
+	add_json(&str, refusal->violation);
 	if (lp_str_add(&str, "}\n") == 0 && str.text)
 		lp_write_all(report->fd, str.text, str.len);
 }
@@ -199,27 +202,111 @@ static void announce(const struct lp_report *report, const struct refusal *refus
 		dprintf(STDERR_FILENO, "landpen: %s\n", line.text);
 }
 
-void lp_report_add(struct lp_report *report, enum lp_refusal_kind kind, const char *target,
-	unsigned port, const char *program, const char *reason)
+/* ---- srt's words ------------------------------------------------------------------------------
+ */
+
+/* On one line, and without the brackets that would end the block. */
+static int add_plain(struct lp_str *str, const char *text)
+{
+	int r = 0;
+
+	for (; r == 0 && *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (byte != '<' && byte != '>')
+			r = lp_str_add_bytes(str, byte < 0x20 || byte > 0x7e ? " " : text, 1);
+	}
+	return r;
+}
+
+static int add_violation(const struct lp_refusal *refusal, struct lp_str *str)
+{
+	static const char *const acts[] = {
+		[LP_REFUSAL_HOST] = "network-outbound",
+		[LP_REFUSAL_LOCAL] = "network-outbound",
+		[LP_REFUSAL_SOCKET] = "network-outbound",
+		[LP_REFUSAL_SERVE] = "network-bind",
+		[LP_REFUSAL_WRITE] = NULL,
+	};
+	const char *act = acts[refusal->kind] ? acts[refusal->kind] : refusal->call;
+	bool is_host = refusal->kind == LP_REFUSAL_HOST || refusal->kind == LP_REFUSAL_LOCAL;
+	int r = lp_str_addf(str, "deny %s ", act ? act : "syscall");
+
+	if (r == 0)
+		r = add_plain(str, refusal->target);
+	if (r == 0 && refusal->port)
+		r = lp_str_addf(str, ":%u", refusal->port);
+	if (r < 0 || !is_host)
+		return r;
+	r = lp_str_add(str, " (");
+	if (r == 0)
+		r = add_plain(str, refusal->reason ? refusal->reason : LP_REASON_UNLISTED);
+	return r < 0 ? r : lp_str_add(str, ")");
+}
+
+int lp_report_violations(const struct lp_report *report, struct lp_str *str)
+{
+	int r = report->first ? lp_str_add(str, "<sandbox_violations>\n") : 0;
+
+	for (const struct refusal *at = report->first; r == 0 && at; at = at->next)
+		r = lp_str_addf(str, "%s\n", at->violation);
+	return r < 0 || !report->first ? r : lp_str_add(str, "</sandbox_violations>\n");
+}
+
+static bool is_ignored(const struct lp_report *report, const char *violation)
+{
+	lp_strv_foreach (part, &report->policy->ignored)
+		if (strstr(violation, part))
+			return true;
+	return false;
+}
+
+/* ---- adding -----------------------------------------------------------------------------------
+ */
+
+static void refusal_free(struct refusal *refusal)
+{
+	free(refusal->target);
+	free(refusal->reason);
+	free(refusal->violation);
+	free(refusal);
+}
+
+static struct refusal *copy_of(const struct lp_refusal *from)
+{
+	struct lp_str violation = {0};
+	struct refusal *refusal = calloc(1, sizeof(*refusal));
+
+	if (!refusal)
+		return NULL;
+	*refusal = (struct refusal){.kind = from->kind,
+		.port = from->port,
+		.target = strdup(from->target),
+		.reason = from->reason && *from->reason ? strdup(from->reason) : NULL};
+	snprintf(refusal->program, sizeof(refusal->program), "%s", from->program);
+	if (add_violation(from, &violation) == 0)
+		refusal->violation = violation.text;
+	if (refusal->target && refusal->violation)
+		return refusal;
+	refusal_free(refusal);
+	return NULL;
+}
+
+void lp_report_add(struct lp_report *report, const struct lp_refusal *from)
 {
 	struct refusal *refusal;
 
-	if (lp_report_has(report, kind, target, port))
+	if (lp_report_has(report, from->kind, from->target, from->port))
 		return;
-	refusal = report->count < REPORT_MAX ? calloc(1, sizeof(*refusal)) : NULL;
+	refusal = report->count < REPORT_MAX ? copy_of(from) : NULL;
 	if (!refusal) {
 		report->more++;
 		return;
 	}
-	*refusal = (struct refusal){.kind = kind,
-		.port = port,
-		.target = strdup(target),
-		.reason = reason && *reason ? strdup(reason) : NULL};
-	if (!refusal->target) {
-		free(refusal);
+	if (is_ignored(report, refusal->violation)) {
+		refusal_free(refusal);
 		return;
 	}
-	snprintf(refusal->program, sizeof(refusal->program), "%s", program);
 	*(report->first ? report->last : &report->first) = refusal;
 	report->last = &refusal->next;
 	report->count++;
@@ -248,9 +335,7 @@ void lp_report_freep(struct lp_report **at)
 		return;
 	for (struct refusal *refusal = report->first, *next; refusal; refusal = next) {
 		next = refusal->next;
-		free(refusal->target);
-		free(refusal->reason);
-		free(refusal);
+		refusal_free(refusal);
 	}
 	free(report);
 	*at = NULL;

@@ -31,9 +31,20 @@ void lp_report_freep(struct lp_report **report);
 /* Whether it is in the report already. */
 bool lp_report_has(const struct lp_report *report, enum lp_refusal_kind kind, const char *target,
 	unsigned port);
-/* program: "" if it is not known. reason may be NULL. Errors are passed over. */
-void lp_report_add(struct lp_report *report, enum lp_refusal_kind kind, const char *target,
-	unsigned port, const char *program, const char *reason);
+/* Nothing in it is owned. */
+struct lp_refusal {
+	enum lp_refusal_kind kind;
+	const char *target;
+	unsigned port;
+	const char *program; /* "" if it is not known */
+	const char *reason;  /* NULL: not on the allow list */
+	const char *call;    /* LP_REFUSAL_WRITE: the system call's name */
+};
+
+/* What the policy's ignored violations name is left out. Errors are passed over. */
+void lp_report_add(struct lp_report *report, const struct lp_refusal *refusal);
 
 /* A line for each, with what would allow it. 0 or -ENOMEM. */
 int lp_report_print(const struct lp_report *report, struct lp_str *str);
+/* The lines that srt would have of them, in its <sandbox_violations> block; nothing for none. */
+int lp_report_violations(const struct lp_report *report, struct lp_str *str);

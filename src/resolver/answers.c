@@ -52,13 +52,12 @@ void lp_answer_told(struct lp_resolver *resolver, struct lp_request *request, si
 
 /* With the name's own spelling as key: the one that the look-up was asked for. */
 void lp_answer_lookup(
-	struct lp_resolver *resolver, struct lp_request *request, const struct lp_lookup *lookup)
+	struct lp_resolver *resolver, struct lp_request *request, const char *host, uint32_t error)
 {
 	enum lp_dns_code code = LP_DNS_SERVFAIL;
 	size_t index;
 
-	if (!lookup->error &&
-		lp_names_intern(resolver, &resolver->names, lookup->host, &index) == 0) {
+	if (!error && lp_names_intern(resolver, &resolver->names, host, &index) == 0) {
 		lp_names_tell(resolver);
 		if (index < resolver->names.told)
 			lp_answer_told(resolver, request, index);
@@ -66,18 +65,19 @@ void lp_answer_lookup(
 			lp_requests_add(&resolver->names.items[index].requests, request);
 		return;
 	}
-	if (lookup->error == ENOENT)
+	if (error == ENOENT)
 		code = LP_DNS_NXDOMAIN;
 	answer_code(resolver, request->client, &request->query, code);
 	drop(resolver, request);
 }
 
-/* An allowed name's address. */
+/* An allowed name's address. One that a proxy beyond looks up need not be known here. */
 static void look_up(struct lp_resolver *resolver, struct lp_client *client,
 	const struct lp_dns_query *query, const char *host)
 {
+	bool is_beyond = lp_policy_upstream(resolver->policy, host, LP_ASKED_OTHERWISE);
+	const struct lp_lookup *lookup = NULL;
 	struct lp_request *request = NULL;
-	const struct lp_lookup *lookup;
 	int r = -ENOMEM;
 
 	if (resolver->request_count < LP_REQUESTS_MAX)
@@ -85,7 +85,7 @@ static void look_up(struct lp_resolver *resolver, struct lp_client *client,
 	if (request) {
 		request->client = client;
 		request->query = *query;
-		r = lp_lookup_want(resolver, host, request, &lookup);
+		r = is_beyond ? 0 : lp_lookup_want(resolver, host, request, &lookup);
 	}
 	if (r < 0) {
 		free(request);
@@ -95,7 +95,7 @@ static void look_up(struct lp_resolver *resolver, struct lp_client *client,
 	resolver->request_count++;
 	client->waiting++;
 	if (r == 0)
-		lp_answer_lookup(resolver, request, lookup);
+		lp_answer_lookup(resolver, request, host, is_beyond ? 0 : lookup->error);
 }
 
 static void answer_reverse(struct lp_resolver *resolver, struct lp_client *client,

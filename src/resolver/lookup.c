@@ -129,7 +129,7 @@ void lp_lookup_finish(struct lp_resolver *resolver, struct lp_lookup *lookup, ui
 		forget_oldest(resolver);
 	while ((request = lp_requests_take(&lookup->requests))) {
 		if (request->client)
-			lp_answer_lookup(resolver, request, lookup);
+			lp_answer_lookup(resolver, request, lookup->host, lookup->error);
 		else
 			lp_proxy_answer(resolver, request, lookup);
 	}

@@ -175,9 +175,9 @@ void lp_clients_resume(struct lp_resolver *resolver);
 /* Answers one query of the client's, at once or later. */
 void lp_answer_query(
 	struct lp_resolver *resolver, struct lp_client *client, const uint8_t *buf, size_t len);
-/* Answers a request that waited for lookup; takes the request. */
+/* Answers a request that waited for a look-up of host; takes the request. */
 void lp_answer_lookup(
-	struct lp_resolver *resolver, struct lp_request *request, const struct lp_lookup *lookup);
+	struct lp_resolver *resolver, struct lp_request *request, const char *host, uint32_t error);
 /* Answers a request that waited for the gate to know its name; takes the request. */
 void lp_answer_told(struct lp_resolver *resolver, struct lp_request *request, size_t index);
 

@@ -240,6 +240,7 @@ static int loop(struct lp_resolver *resolver)
 		if (count < 0 && errno != EINTR)
 			return 1;
 		read_clock(resolver);
+		lp_live_refresh(resolver->policy);
 		for (int i = 0; i < count; i++) {
 			struct lp_watch *watch = events[i].data.ptr;
 

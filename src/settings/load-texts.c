@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_TEXT (1U << 20)
 
@@ -248,6 +249,33 @@ static int apply_file(struct lp_load *load, const struct lp_source *source, enum
 	return add_text(load, source, json, LP_TAKE(owned), false);
 }
 
+/* What is no file but a pipe ("-s <(generate)", /dev/stdin), which srt reads too. */
+static int read_stream(const char *path, char **ret_text, size_t *ret_len)
+{
+	lp_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+	char bytes[16384];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
+		return -EINVAL;
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0 && lp_str_add_bytes(&text, bytes, (size_t)n) < 0)
+			return -ENOMEM;
+		else if (text.len > MAX_TEXT)
+			return -EFBIG;
+	if (n < 0)
+		return -errno;
+	if (lp_str_add(&text, "") < 0)
+		return -ENOMEM;
+	*ret_len = text.len;
+	*ret_text = LP_TAKE(text.text);
+	return 0;
+}
+
 static int read_settings_file(struct lp_load *load, struct lp_err *err)
 {
 	const struct lp_request *request = load->request;
@@ -265,6 +293,10 @@ static int read_settings_file(struct lp_load *load, struct lp_err *err)
 	if (!path)
 		return -ENOMEM;
 	r = lp_read_file(AT_FDCWD, path, MAX_TEXT, &text, &len);
+	if (r == -EINVAL && request->srt) {
+		r = read_stream(path, &text, &len);
+		load->settings_is_stream = r == 0;
+	}
 	if (r < 0) {
 		r = fail_read(err, path, r);
 		free(path);
@@ -276,10 +308,12 @@ static int read_settings_file(struct lp_load *load, struct lp_err *err)
 	return apply_file(load, source, LP_DIALECT_SRT, strdup(request->cwd), err);
 }
 
-static int read_user_file(struct lp_load *load, struct lp_err *err)
+/* Takes path. A file that may be missing. */
+static int read_own_file(
+	struct lp_load *load, char *path, enum lp_dialect dialect, struct lp_err *err)
 {
-	char *path = lp_settings_user_file(load->request->home), *text = NULL;
 	struct lp_source *source;
+	char *text = NULL;
 	size_t len;
 	int r;
 
@@ -298,7 +332,7 @@ static int read_user_file(struct lp_load *load, struct lp_err *err)
 	r = add_file(load, LP_LAYER_USER, path, text, len, &source);
 	if (r < 0)
 		return r;
-	return apply_file(load, source, LP_DIALECT_LANDPEN, strdup(load->request->cwd), err);
+	return apply_file(load, source, dialect, strdup(load->request->cwd), err);
 }
 
 static int fail_project_file(struct lp_err *err, char *path, int error)
@@ -351,15 +385,30 @@ static int read_project_file(struct lp_load *load, struct lp_err *err)
 	return apply_file(load, source, LP_DIALECT_LANDPEN, lp_path_parent(path), err);
 }
 
+static int read_user_file(struct lp_load *load, struct lp_err *err)
+{
+	return read_own_file(
+		load, lp_settings_user_file(load->request->home), LP_DIALECT_LANDPEN, err);
+}
+
+/* Without it srt's defaults hold: nothing may be written, no host reached. */
+static int read_srt_file(struct lp_load *load, struct lp_err *err)
+{
+	return read_own_file(
+		load, lp_path_join(load->request->home, ".srt-settings.json"), LP_DIALECT_SRT, err);
+}
+
 int lp_load_texts(struct lp_load *load, struct lp_err *err)
 {
 	const struct lp_request *request = load->request;
-	int r;
+	int r = request->srt ? 0 : apply_rulesets(load, err);
 
-	r = apply_rulesets(load, err);
 	if (r < 0)
 		return r;
-	r = request->settings_file ? read_settings_file(load, err) : read_user_file(load, err);
+	if (request->settings_file)
+		r = read_settings_file(load, err);
+	else
+		r = request->srt ? read_srt_file(load, err) : read_user_file(load, err);
 	if (r < 0 || request->no_project_file || request->single_file)
 		return r;
 	return read_project_file(load, err);

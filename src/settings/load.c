@@ -38,8 +38,11 @@ static int begin(struct lp_load *load)
 	struct lp_policy *sockets = calloc(1, sizeof(*sockets));
 
 	load->policy = policy;
-	load->merge =
-		(struct lp_merge){.policy = policy, .sockets = sockets, .depth = DEFAULT_DEPTH};
+	load->merge = (struct lp_merge){.policy = policy,
+		.sockets = sockets,
+		.depth = DEFAULT_DEPTH,
+		.is_srt = request->srt,
+		.command_line = request->command_line};
 	if (!policy || !sockets)
 		return -ENOMEM;
 	sockets->home = strdup(request->home);
@@ -101,7 +104,7 @@ static int find_project(struct lp_load *load, struct lp_err *err)
 	}
 	r = lp_project_find(request->cwd, policy->home, false, policy, &load->project, err);
 	/* A file that stands alone says itself what is writable, so it may be used anywhere. */
-	if (r == -EACCES && request->settings_file)
+	if (r == -EACCES && (request->settings_file || request->srt))
 		r = lp_project_find(request->cwd, policy->home, true, policy, &load->project, err);
 	return r;
 }
@@ -122,6 +125,8 @@ static int pass_environment(struct lp_load *load)
 			json_object_get(
 				json_object_get(load->texts[i].json, "environment"), "pass"))
 			return 0;
+	if (load->request->srt)
+		return lp_srt_pass_environment(load);
 	for (const char *const *name = base ? base->pass : NULL; r == 0 && name && *name; name++) {
 		struct lp_env_rule rule = {.action = LP_ENV_PASS,
 			.name = strdup(*name),
@@ -151,6 +156,8 @@ static int merge_texts(struct lp_load *load, struct lp_err *err)
 	for (size_t i = 0; r == 0 && i < load->text_count; i++) {
 		load->merge.base = load->texts[i].base;
 		load->merge.read_only = loses_write(load, &load->texts[i]);
+		if (load->request->srt && lp_srt_keep_files(load->policy, load->texts[i].json) < 0)
+			return -ENOMEM;
 		r = lp_merge(&load->merge, load->texts[i].source, load->texts[i].json, err);
 	}
 	return r;
@@ -228,7 +235,8 @@ static int protect_settings(struct lp_load *load, struct lp_err *err)
 		const struct lp_source *source = policy->sources[i];
 
 		if (source->layer == LP_LAYER_PROJECT ||
-			(source->layer == LP_LAYER_USER && load->request->settings_file))
+			(source->layer == LP_LAYER_USER && !load->settings_is_stream &&
+				(load->request->settings_file || load->request->srt)))
 			r = protect(load, strdup(source->name), err);
 	}
 	return r;
@@ -282,6 +290,8 @@ static int run(struct lp_load *load, struct lp_err *err)
 	r = lp_load_texts(load, err);
 	if (r == 0)
 		r = merge_texts(load, err);
+	if (r == 0 && load->request->srt)
+		r = lp_srt_grant_defaults(load, err);
 	if (r == 0)
 		r = grant_project(load, err);
 	if (r == 0)

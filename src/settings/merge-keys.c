@@ -11,6 +11,7 @@
 #include <string.h>
 
 struct judge {
+	bool is_srt; /* its own keys are no news to its users: landpen-srt(7) lists them */
 	struct lp_policy *policy;
 	const struct lp_source *source;
 	struct lp_err *err;
@@ -36,7 +37,7 @@ static int judge_key(const struct judge *judge, const struct lp_key *key, const 
 		return lp_note_untrusted(judge->policy, judge->source, path);
 	if (key->kind == LP_KIND_REFUSED)
 		return lp_schema_fail(judge->err, judge->source, path, "%s", key->words);
-	if (key->kind == LP_KIND_INERT)
+	if (key->kind == LP_KIND_INERT && !judge->is_srt)
 		return lp_schema_note(judge->policy, judge->source, path, "%s", key->words);
 	return 0;
 }
@@ -72,10 +73,10 @@ static int judge_keys(const struct judge *judge, const struct lp_key *keys, cons
 	return 0;
 }
 
-int lp_merge_keys(struct lp_policy *policy, const struct lp_source *source, const json_t *json,
+int lp_merge_keys(const struct lp_merge *merge, const struct lp_source *source, const json_t *json,
 	struct lp_err *err)
 {
-	struct judge judge = {policy, source, err};
+	struct judge judge = {merge->is_srt, merge->policy, source, err};
 
 	return judge_keys(&judge, lp_schema_keys, "", json);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define LOOPBACK "127.0.0.1"
 
@@ -147,20 +148,58 @@ static int add_sockets(
 /* ---- the proxy beyond -------------------------------------------------------------------------
  */
 
+static int set_port(struct lp_upstream *upstream, const json_t *port, bool socks)
+{
+	lp_upstream_clear(upstream);
+	*upstream = (struct lp_upstream){.host = strdup(LOOPBACK),
+		.port = (unsigned)json_number_value(port),
+		.socks = socks};
+	return upstream->host ? 0 : -ENOMEM;
+}
+
 static int set_http_port(const struct text *text, const json_t *port)
 {
-	struct lp_upstream *const upstreams[] = {
-		&text->policy->upstream_http, &text->policy->upstream_https};
+	int r = set_port(&text->policy->upstream_http, port, false);
 
-	for (size_t i = 0; i < LP_ARRAY_SIZE(upstreams); i++) {
-		lp_upstream_clear(upstreams[i]);
-		*upstreams[i] = (struct lp_upstream){
-			strdup(LOOPBACK), (unsigned)json_number_value(port), NULL};
-		if (!upstreams[i]->host)
-			return -ENOMEM;
-	}
 	free(text->policy->no_upstream);
 	text->policy->no_upstream = NULL;
+	return r < 0 ? r : set_port(&text->policy->upstream_https, port, false);
+}
+
+static int set_mitm(const struct text *text)
+{
+	static const char key[] = "network.mitmProxy";
+	const json_t *mitm = json_object_get(text->network, "mitmProxy"), *entry;
+	struct lp_policy *policy = text->policy;
+	struct lp_upstream *upstream = &policy->upstream_mitm;
+	size_t i;
+	int r;
+
+	if (!mitm)
+		return 0;
+	lp_upstream_clear(upstream);
+	lp_strv_clear(&policy->mitm_hosts);
+	r = lp_path_absolute(json_string_value(json_object_get(mitm, "socketPath")),
+		text->merge->base, policy->home, &upstream->socket);
+	if (r < 0)
+		return r;
+	if (strlen(upstream->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return lp_schema_fail(text->err, text->source, key,
+			"has a socketPath that is too long for a socket; make it shorter");
+	json_array_foreach(json_object_get(mitm, "domains"), i, entry)
+	{
+		char pattern[LP_HOST_SIZE], shown[LP_SHOWN];
+		unsigned port;
+
+		if (lp_host_pattern(json_string_value(entry), pattern, &port) < 0)
+			r = lp_schema_note(policy, text->source, key,
+				"'%s' can be no host's name or address, left out",
+				lp_shown(shown, json_string_value(entry)));
+		else
+			r = lp_strv_add(&policy->mitm_hosts, pattern);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -212,18 +251,13 @@ static int set_upstream(const struct text *text)
 {
 	const json_t *http = json_object_get(text->network, "httpProxyPort");
 	const json_t *parent = json_object_get(text->network, "parentProxy");
+	const json_t *socks = json_object_get(text->network, "socksProxyPort");
 	int r = 0;
 
-	if (json_object_get(text->network, "socksProxyPort")) {
-		static const char key[] = "network.socksProxyPort";
-
-		if (!http)
-			return lp_schema_fail(text->err, text->source, key,
-				"landpen speaks HTTP, not SOCKS, to a proxy; give httpProxyPort as "
-				"well, or remove it");
-		r = lp_schema_note(text->policy, text->source, key,
-			"not used: everything goes through httpProxyPort");
-	}
+	if (socks)
+		r = set_port(&text->policy->upstream_socks, socks, true);
+	if (r == 0)
+		r = set_mitm(text);
 	if (r < 0 || (!http && !parent))
 		return r;
 	text->merge->has_upstream = true;

@@ -349,6 +349,27 @@ static int add_accepted(const struct text *text)
 	return 0;
 }
 
+/* ignoreViolations: "*" speaks of every command, another key of those whose line has it. */
+static int add_ignored(const struct text *text)
+{
+	const char *line = text->merge->command_line, *part;
+	const json_t *entry;
+	json_t *parts;
+	size_t i;
+
+	if (!text->source->trusted)
+		return 0;
+	json_object_foreach(json_object_get(text->json, "ignoreViolations"), part, parts)
+	{
+		if (strcmp(part, "*") != 0 && !(line && strstr(line, part)))
+			continue;
+		json_array_foreach(parts, i,
+			entry) if (lp_strv_add(&text->policy->ignored, json_string_value(entry)) <
+				   0) return -ENOMEM;
+	}
+	return 0;
+}
+
 int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
 	struct lp_err *err)
 {
@@ -356,7 +377,7 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
 	int r;
 
 	set_switches(&text);
-	r = lp_merge_keys(merge->policy, source, json, err);
+	r = lp_merge_keys(merge, source, json, err);
 	if (r == 0)
 		r = lp_merge_network(merge, source, json, err);
 	if (r == 0)
@@ -369,6 +390,8 @@ int lp_merge(struct lp_merge *merge, const struct lp_source *source, const json_
 		r = set_limits(&text);
 	if (r == 0)
 		r = set_depth(&text);
+	if (r == 0)
+		r = add_ignored(&text);
 	return r < 0 ? r : add_accepted(&text);
 }
 

@@ -16,10 +16,21 @@ enum lp_dialect {
  * contract 1.2-1.6 and landpen's own keys. Unknown keys of the srt dialect are added to
  * policy->notices. On success *ret_json is a new reference that every later part may walk without
  * checking types again. On failure err holds "FILE:LINE: key.path: what is wrong; the cure".
- * A text of the srt dialect that holds "extends" was written for landpen and is read as such.
+ * A text of the srt dialect that holds "extends" was written for landpen and is read as such; one
+ * of Claude Code's (lp_claude_is) is translated first, and *ret_json is the translation.
  */
 int lp_schema_read(struct lp_policy *policy, const struct lp_source *source,
 	enum lp_dialect dialect, json_t **ret_json, struct lp_err *err);
+
+/*
+ * claude.c: whether a text is Claude Code's settings.json: it has an object "permissions" or
+ * "sandbox", which srt's settings do not know. _translate makes srt's shape of it, unchecked; the
+ * source, which must be the policy's, then knows where each entry stands. What does not map is a
+ * notice if it asks for more, -EINVAL if it asks for less. Does no I/O.
+ */
+bool lp_claude_is(const json_t *json);
+int lp_claude_translate(struct lp_policy *policy, const struct lp_source *source,
+	const json_t *json, json_t **ret_json, struct lp_err *err);
 
 /*
  * "FILE:LINE: KEY: " and the rest of the sentence, as an error (-EINVAL) or as a notice (0 or
@@ -66,6 +77,8 @@ struct lp_merge {
 	unsigned git_count;        /* GIT_CONFIG_KEY_n given out */
 	bool says_binding;         /* allowLocalBinding was said */
 	bool has_upstream;         /* some text names the proxy beyond */
+	bool is_srt;               /* the run is one of srt's */
+	const char *command_line;  /* or NULL */
 	struct lp_known known;
 	/* Of the text at hand: */
 	const char *base; /* where its relative paths start */
@@ -200,6 +213,7 @@ struct lp_load {
 	struct lp_strv open; /* rulesets whose "extends" is being followed */
 	char *single_file;   /* resolved */
 	bool has_rulesets;
+	bool settings_is_stream; /* --settings was a pipe: there is no file to protect */
 };
 
 /* A text that was read. */
@@ -212,6 +226,13 @@ struct lp_text {
 
 /* load-texts.c: reads the rulesets, settings files and project file that the request names. */
 int lp_load_texts(struct lp_load *load, struct lp_err *err);
+
+/* load-srt.c: what srt adds by itself. The environment passes, before all texts; */
+int lp_srt_pass_environment(struct lp_load *load);
+/* and its default write paths, where they exist and no text hides them, after all texts. */
+int lp_srt_grant_defaults(struct lp_load *load, struct lp_err *err);
+/* Keeps what a text says of files (policy->files_text). */
+int lp_srt_keep_files(struct lp_policy *policy, const json_t *json);
 
 /* load-options.c: what the command line adds, after all texts. */
 int lp_load_options(struct lp_load *load, struct lp_err *err);

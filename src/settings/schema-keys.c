@@ -61,9 +61,7 @@ static const struct lp_key network_keys[] = {
 		.kind = LP_KIND_INERT, .words = MACOS),
 	KEY("httpProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),
 	KEY("socksProxyPort", INT, .flags = LP_KEY_WIDENS, PORTS),
-	KEY("mitmProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = mitm_keys, .kind = LP_KIND_REFUSED,
-		.words = "names a proxy on a unix socket, which landpen does not go through; "
-			 "remove it"),
+	KEY("mitmProxy", OBJECT, .flags = LP_KEY_WIDENS, .keys = mitm_keys),
 	KEY("filterRequest", NEVER,
 		.words = "is a function of srt's library and cannot stand in a file; remove it"),
 	KEY("tlsTerminate", OBJECT, .flags = LP_KEY_WIDENS, .keys = tls_keys,
@@ -132,7 +130,8 @@ static const struct lp_key credential_keys[] = {
 	KEY("envVars", OBJECTS, .keys = credential_env_keys),
 	KEY("allowPlaintextInject", BOOL),
 	KEY("awsPairs", OBJECTS, .flags = LP_KEY_STRICT, .keys = aws_pair_keys),
-	KEY("sigv4", OBJECT, .flags = LP_KEY_STRICT, .keys = sigv4_keys),
+	KEY("sigv4", OBJECT, .flags = LP_KEY_STRICT, .keys = sigv4_keys, .kind = LP_KIND_REFUSED,
+		.words = "speaks of signing requests, which landpen does not do; remove it"),
 	{0},
 };
 
@@ -203,8 +202,7 @@ const struct lp_key lp_schema_keys[] = {
 	KEY("credentials", OBJECT, .flags = LP_KEY_STRICT, .keys = credential_keys),
 	KEY("git", OBJECT, .keys = git_keys),
 	KEY("mandatoryDenySearchDepth", INT, .min = 1, .max = 10),
-	KEY("ignoreViolations", MAPS, .kind = LP_KIND_INERT,
-		.words = "changes nothing: every denial is reported"),
+	KEY("ignoreViolations", MAPS, .flags = LP_KEY_WIDENS),
 	KEY("enableWeakerNestedSandbox", BOOL, .flags = LP_KEY_WIDENS, .kind = LP_KIND_INERT,
 		.words =
 			"is not needed: landpen makes no namespaces of its own and nests as it is"),

@@ -3,6 +3,8 @@
 
 #include "settings/parts.h"
 
+#define LP_MAX_ENTRIES 4096 /* of one list or map */
+
 enum lp_type {
 	LP_TYPE_OBJECT = 0, /* keys */
 	LP_TYPE_OBJECTS,    /* a list of objects; keys */
@@ -57,7 +59,7 @@ int lp_schema_walk(struct lp_policy *policy, const struct lp_source *source,
 int lp_schema_cross(const struct lp_source *source, const json_t *json, struct lp_err *err);
 
 /* merge-keys.c: the notices and refusals that follow from the table alone. */
-int lp_merge_keys(struct lp_policy *policy, const struct lp_source *source, const json_t *json,
+int lp_merge_keys(const struct lp_merge *merge, const struct lp_source *source, const json_t *json,
 	struct lp_err *err);
 /* "object.list[i]", or "list[i]" where object is empty. */
 #define LP_KEY_SIZE 128

@@ -11,9 +11,8 @@
 #include <string.h>
 
 #define MAX_DEPTH   64
-#define MAX_ENTRIES 4096 /* of one list or map */
-#define MAX_NOTICES 20   /* about unknown keys of one text */
-#define MAX_KEYS    64   /* of one table */
+#define MAX_NOTICES 20 /* about unknown keys of one text */
+#define MAX_KEYS    64 /* of one table */
 
 struct walk {
 	struct lp_policy *policy;
@@ -169,9 +168,9 @@ static int check_size(struct walk *walk, const struct lp_key *key, const json_t 
 
 static int check_count(struct walk *walk, const struct lp_key *key, size_t count)
 {
-	if (count > MAX_ENTRIES)
+	if (count > LP_MAX_ENTRIES)
 		return FAIL(walk, key->name, "has %zu entries; at most %d are allowed", count,
-			MAX_ENTRIES);
+			LP_MAX_ENTRIES);
 	if (count == 0 && (key->flags & LP_KEY_NOT_EMPTY))
 		return FAIL(walk, key->name, "is empty; add at least one entry");
 	return 0;

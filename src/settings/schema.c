@@ -34,7 +34,7 @@ const char *lp_shown(char buf[LP_SHOWN], const char *text)
 /* The line of key, or of the nearest thing around it that has one. */
 static unsigned line_near(const struct lp_source *source, const char *key)
 {
-	lp_autofree char *shorter = strdup(key);
+	lp_autofree char *shorter = lp_source_key(source, key);
 	unsigned line;
 
 	if (!shorter || !source->text)
@@ -56,15 +56,16 @@ static unsigned line_near(const struct lp_source *source, const char *key)
 static int add_place(
 	struct lp_str *str, const struct lp_source *source, unsigned line, const char *key)
 {
+	lp_autofree char *said = lp_source_key(source, key);
 	char shown[LP_SHOWN];
-	int r = lp_str_add_escaped(str, source->name, strlen(source->name));
+	int r = said ? lp_str_add_escaped(str, source->name, strlen(source->name)) : -ENOMEM;
 
 	if (r == 0 && line)
 		r = lp_str_addf(str, ":%u", line);
 	if (r == 0)
 		r = lp_str_add(str, ": ");
-	if (r == 0 && *key)
-		r = lp_str_addf(str, "%s: ", lp_shown(shown, key));
+	if (r == 0 && *said)
+		r = lp_str_addf(str, "%s: ", lp_shown(shown, said));
 	return r;
 }
 
@@ -221,6 +222,20 @@ static int parse(const struct lp_source *source, enum lp_dialect dialect, json_t
 	return 0;
 }
 
+/* The same text in srt's shape, if it is Claude Code's; else as it is. Takes json. */
+static int translate(struct lp_policy *policy, const struct lp_source *source, json_t *json,
+	json_t **ret_json, struct lp_err *err)
+{
+	int r;
+
+	*ret_json = json;
+	if (!lp_claude_is(json))
+		return 0;
+	r = lp_claude_translate(policy, source, json, ret_json, err);
+	json_decref(json);
+	return r;
+}
+
 int lp_schema_read(struct lp_policy *policy, const struct lp_source *source,
 	enum lp_dialect dialect, json_t **ret_json, struct lp_err *err)
 {
@@ -233,6 +248,10 @@ int lp_schema_read(struct lp_policy *policy, const struct lp_source *source,
 		json_decref(json);
 		return lp_schema_read(policy, source, LP_DIALECT_LANDPEN, ret_json, err);
 	}
+	if (dialect == LP_DIALECT_SRT)
+		r = translate(policy, source, json, &json, err);
+	if (r < 0)
+		return r;
 	r = lp_schema_walk(policy, source, dialect, json, err);
 	if (r == 0)
 		r = lp_schema_cross(source, json, err);

@@ -33,7 +33,9 @@ enum lp_network_wish {
 
 /* What the command line and the environment ask for. Nothing in it is owned. */
 struct lp_request {
-	const char *command;       /* what will be run, or NULL: its base name picks the ruleset */
+	const char *command;      /* what will be run, or NULL: its base name picks the ruleset */
+	const char *command_line; /* all of it, for ignoreViolations; or NULL */
+	bool srt; /* as srt: one file, --settings or ~/.srt-settings.json, and srt's own defaults */
 	const char *settings_file; /* --settings: stands in for the rulesets and the user's file */
 	const char *project_dir;   /* --project DIR: even $HOME, where nobody else may say so */
 	const char *single_file;   /* --file: the only writable file; there is no project */
@@ -55,6 +57,13 @@ struct lp_request {
  */
 int lp_settings_load(
 	const struct lp_request *request, struct lp_policy **ret_policy, struct lp_err *err);
+
+/*
+ * One line of srt's --control-fd, a whole settings file: a policy with its hosts and addresses, and
+ * files_text. name: what the line is called in sentences. 0, -EINVAL or -ENOMEM with the sentence.
+ */
+int lp_settings_update(const char *line, size_t len, const char *name,
+	const struct lp_policy *policy, struct lp_policy **ret_lists, struct lp_err *err);
 
 /* The home directory: $HOME if it is absolute, else the passwd entry, else NULL. Newly allocated.
  */

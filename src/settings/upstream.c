@@ -125,8 +125,9 @@ static int read_authority(const char *authority, size_t len, struct lp_upstream 
 	name = strdup(host);
 	if (!name)
 		return -ENOMEM;
-	*ret_upstream = (struct lp_upstream){
-		LP_TAKE(name), port ? port : HTTP_PORT, LP_TAKE(authorization)};
+	*ret_upstream = (struct lp_upstream){.host = LP_TAKE(name),
+		.port = port ? port : HTTP_PORT,
+		.authorization = LP_TAKE(authorization)};
 	return 0;
 }
 

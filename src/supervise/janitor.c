@@ -28,7 +28,9 @@
 
 struct duty {
 	const struct lp_plan *plan;
-	int pidfd, lock_fd;
+	pid_t parent;
+	int launcher; /* its pidfd, or an error */
+	int lock_fd;
 };
 
 /* The duty lies above the stack's start, on the same page. */
@@ -49,10 +51,25 @@ static void keep_only(int one, int two)
 	lp_close_from(high + 1);
 }
 
+/*
+ * By its pidfd. Before Linux 5.3, and where a container refuses that, by looking now and then: a
+ * pen may not send the signal of its end to whoever is outside.
+ */
+static void wait_for_launcher(const struct duty *duty)
+{
+	struct pollfd launcher = {.fd = duty->launcher, .events = POLLIN};
+
+	if (duty->launcher >= 0)
+		while (poll(&launcher, 1, -1) < 0 && errno == EINTR)
+			;
+	else
+		while (getppid() == duty->parent)
+			poll(NULL, 0, 200);
+}
+
 static int keep_house(void *argument)
 {
 	const struct duty *duty = argument;
-	struct pollfd launcher = {.fd = duty->pidfd, .events = POLLIN};
 	int lock_fd = duty->lock_fd, tmpdir;
 
 	/* whoever waits for the command wakes up with this one and must not wait for it as well */
@@ -62,9 +79,8 @@ static int keep_house(void *argument)
 	setpgid(0, 0);
 	if (chdir("/") < 0)
 		_exit(1);
-	keep_only(launcher.fd, lock_fd);
-	while (poll(&launcher, 1, -1) < 0 && errno == EINTR)
-		;
+	keep_only(duty->launcher < 0 ? lock_fd : duty->launcher, lock_fd);
+	wait_for_launcher(duty);
 	/* The launcher has exec'ed or exited: this memory is the janitor's own from here on. */
 	tmpdir = open(duty->plan->tmpdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	close(lock_fd);
@@ -79,23 +95,21 @@ static int keep_house(void *argument)
 
 int lp_janitor_start(const struct lp_plan *plan, int lock_fd, bool shared, struct lp_err *err)
 {
-	int pidfd = lp_pidfd_open(getpid());
+	int launcher = lp_pidfd_open(getpid());
 	sigset_t all, callers;
 	pid_t pid;
 
-	if (pidfd < 0)
-		return lp_fail(err, -pidfd, "starting the janitor: %m (Linux 5.3 is needed)");
 	/* inherited: until it has its own group, the terminal's signals are for it as well */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &callers);
 	/* outlives this frame: the janitor reads it */
-	janitor.duty = (struct duty){plan, pidfd, lock_fd};
+	janitor.duty = (struct duty){plan, getpid(), launcher, lock_fd};
 	pid = clone(keep_house, janitor.stack + sizeof(janitor.stack), shared ? CLONE_VM : 0,
 		&janitor.duty);
 	sigprocmask(SIG_SETMASK, &callers, NULL);
 	if (pid < 0)
 		return lp_fail(err, errno, "starting the janitor: %m");
 	/* The janitor has a copy of the descriptors already. */
-	close(pidfd);
+	lp_closep(&launcher);
 	return 0;
 }

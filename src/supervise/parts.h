@@ -47,6 +47,18 @@ struct run {
 /* Becomes bwrap; the caller is the child that was forked for it. */
 void lp_exec_bwrap(const struct run *run);
 
+/* ---- updates.c ------------------------------------------------------------------------------ */
+
+struct updates {
+	int fd;     /* or -1 */
+	int number; /* as the caller knows it */
+	struct lp_policy *policy;
+	struct lp_str line; /* as far as it has come */
+};
+
+/* Reads what is there, and applies each line that is whole. False: nothing more will come. */
+bool lp_updates_read(struct updates *updates);
+
 /* ---- supervisor.c --------------------------------------------------------------------------- */
 
 /* What the process that was forked to be the supervisor does. Returns its exit code. */

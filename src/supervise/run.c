@@ -279,9 +279,9 @@ static int explain_failure(struct run *run, struct lp_err *err)
 	text[n > 0 ? n : 0] = '\0';
 	lp_str_add_escaped(&said, text, strcspn(text, "\n"));
 	return lp_fail(err, EPERM,
-		"bubblewrap could not make the pen: %s; `landpen doctor` tells what this machine "
-		"allows",
-		said.len ? said.text : "it said nothing");
+		"bubblewrap could not make the pen: %s; %s; `landpen doctor` tells what this "
+		"machine allows",
+		said.len ? said.text : "it said nothing", lp_bwrap_cure(text));
 }
 
 /* Whether the supervisor could not start and has said why; asked, since it waits for us else. */

@@ -49,13 +49,15 @@ struct lp_outcome {
 
 /* What is to be run. */
 struct lp_order {
-	const struct lp_policy *policy;
+	struct lp_policy *policy;
 	const struct lp_plan *plan;
 	char *const *argv;
 	int tmpdir_lock;
 	struct lp_gate_place place; /* with LP_FILTER_GATE */
 	int report;                 /* where refusals go as lines of JSON, or -1 */
+	int control;                /* where updates come from, a line of settings each; or 0 */
 	bool quiet, verbose;        /* no list of refusals at the end; each at once */
+	bool violations;            /* srt's block of them at the end */
 };
 
 /*

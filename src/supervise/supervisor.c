@@ -34,6 +34,7 @@ struct supervisor {
 	struct lp_broker *broker; /* NULL: the mounts hold the files, or nothing may change */
 	struct lp_report *report;
 	struct watch watch;
+	struct updates updates;
 	struct rlimit files; /* the caller's */
 	int events, signals;
 	int handover[2]; /* the confined process sends the listener over it */
@@ -48,14 +49,15 @@ enum source {
 	SOURCE_SIGNALS,
 	SOURCE_COMMAND, /* messages of the front for the command */
 	SOURCE_CONTROL,
+	SOURCE_UPDATES,
 };
 
 /* Keeps what is needed and nothing of the caller's but the standard descriptors. */
-static int keep_descriptors(struct run *run, int *tcp, int *report)
+static int keep_descriptors(struct run *run, int *tcp, int *report, int *updates)
 {
 	int *const kept[] = {&run->inner_socket, &run->inner_control, &run->error_pipe,
 		&run->args_fd, &run->self_fd, &run->project_lock, &run->tmpdir_lock,
-		&run->exclude_fd, &run->command_fd, tcp, report};
+		&run->exclude_fd, &run->command_fd, tcp, report, updates};
 	int next = 3;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(kept); i++) {
@@ -99,6 +101,16 @@ static int watch(const struct supervisor *supervisor, int fd, enum source source
 	return epoll_ctl(supervisor->events, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* A file is always ready, which epoll does not do: it is read at once. */
+static int watch_updates(struct supervisor *supervisor)
+{
+	int r = watch(supervisor, supervisor->updates.fd, SOURCE_UPDATES);
+
+	while (r == -EPERM && lp_updates_read(&supervisor->updates))
+		;
+	return r == -EPERM ? 0 : r;
+}
+
 static int start_servers(
 	struct supervisor *supervisor, struct lp_gate_order *order, struct lp_err *err)
 {
@@ -126,8 +138,13 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 	int report_fd = run->order->report;
 	sigset_t chld;
 
-	if (keep_descriptors(run, &order.place.tcp, &report_fd) < 0)
+	supervisor->updates = (struct updates){.fd = run->order->control ? run->order->control : -1,
+		.number = run->order->control,
+		.policy = run->order->policy};
+	if (keep_descriptors(run, &order.place.tcp, &report_fd, &supervisor->updates.fd) < 0)
 		return lp_fail(err, errno, "descriptors: %m");
+	if (supervisor->updates.fd >= 0 && lp_live_open(run->order->policy) < 0)
+		return lp_fail(err, errno, "a place for updates: %m");
 	supervisor->report = lp_report_new(order.policy, report_fd, run->order->verbose);
 	order.report = supervisor->report;
 	prctl(PR_SET_NAME, "landpen-gate", 0, 0, 0);
@@ -199,7 +216,8 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 	if (watch(supervisor, supervisor->handover[0], SOURCE_HANDOVER) < 0 ||
 		watch(supervisor, supervisor->signals, SOURCE_SIGNALS) < 0 ||
 		watch(supervisor, run->inner_control, SOURCE_CONTROL) < 0 ||
-		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0)
+		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0 ||
+		watch_updates(supervisor) < 0)
 		return lp_fail(err, errno, "epoll: %m");
 	lift_file_size();
 	/* what is done for the command must not succeed by root's privileges: those are not its */
@@ -240,6 +258,7 @@ static void report(const struct supervisor *supervisor)
 {
 	const struct lp_message done = {LP_MESSAGE_REPORTED, 0, 0};
 	struct lp_str text LP_CLEANUP(lp_str_clear) = {0};
+	struct lp_str violations LP_CLEANUP(lp_str_clear) = {0};
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (!supervisor->run->order->quiet && !supervisor->run->order->verbose &&
@@ -248,6 +267,9 @@ static void report(const struct supervisor *supervisor)
 			end = line + strcspn(line, "\n");
 			dprintf(STDERR_FILENO, "landpen: %.*s\n", (int)(end - line), line);
 		}
+	if (supervisor->run->order->violations &&
+		lp_report_violations(supervisor->report, &violations) == 0)
+		lp_write_all(STDERR_FILENO, violations.text, violations.len);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null_fd, fd);
 	lp_closep(&null_fd);
@@ -331,6 +353,10 @@ static bool serve(struct supervisor *supervisor, const struct epoll_event *event
 		return false;
 	case SOURCE_CONTROL:
 		hear_front(supervisor);
+		return true;
+	case SOURCE_UPDATES:
+		if (!lp_updates_read(&supervisor->updates)) /* the front has it open still */
+			epoll_ctl(supervisor->events, EPOLL_CTL_DEL, supervisor->updates.fd, NULL);
 		return true;
 	}
 	return true;

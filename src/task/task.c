@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,6 +66,72 @@ void lp_task_name(pid_t tid, char *ret_name, size_t size)
 	n = fd < 0 ? 0 : read(fd, ret_name, size - 1);
 	ret_name[n > 0 ? n : 0] = '\0';
 	ret_name[strcspn(ret_name, "\n")] = '\0';
+}
+
+/* Of a line of /proc/TID/net/unix, whose last field is there for bound sockets only. */
+static int parse_unix(const char *line, unsigned long wanted, int *ret_type)
+{
+	unsigned long flags, inode;
+	unsigned type, state;
+	char path;
+	int fields =
+		sscanf(line, "%*s %*s %*s %lx %x %x %lu %c", &flags, &type, &state, &inode, &path);
+
+	if (fields < 4 || inode != wanted)
+		return -ENOTSOCK;
+	if (fields > 4 || flags || state != 1 /* SS_UNCONNECTED */)
+		return -EINVAL;
+	*ret_type = (int)type;
+	return 0;
+}
+
+static int find_unix(pid_t tid, unsigned long inode, int *ret_type)
+{
+	char path[64], line[4096];
+	int r = -ENOTSOCK;
+	FILE *table;
+
+	snprintf(path, sizeof(path), "/proc/%d/net/unix", tid);
+	table = fopen(path, "re");
+	if (!table)
+		return -errno;
+	while (r == -ENOTSOCK && fgets(line, sizeof(line), table))
+		r = parse_unix(line, inode, ret_type);
+	fclose(table);
+	return r;
+}
+
+/* The flags that the thread's descriptor has, as for open(2); or -EBADF. */
+static int descriptor_flags(pid_t tid, int fd)
+{
+	char path[64], line[128];
+	int flags = -EBADF;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "flags:", 6))
+			flags = (int)strtol(line + 6, NULL, 8);
+	if (file)
+		fclose(file);
+	return flags;
+}
+
+int lp_task_unix_type(pid_t tid, int fd, int *ret_type)
+{
+	int flags = descriptor_flags(tid, fd), type, r;
+	char link[64];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", tid, fd);
+	if (flags < 0 || stat(link, &st) < 0)
+		return -EBADF;
+	r = S_ISSOCK(st.st_mode) ? find_unix(tid, st.st_ino, &type) : -ENOTSOCK;
+	if (r == 0)
+		*ret_type = type | (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0) |
+			    (flags & O_CLOEXEC ? SOCK_CLOEXEC : 0);
+	return r;
 }
 
 static int open_link(const char *link)

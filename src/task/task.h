@@ -14,6 +14,13 @@ pid_t lp_task_process(pid_t tid);
 /* The umask of a thread; everything is masked where it cannot be found out. */
 mode_t lp_task_umask(pid_t tid);
 
+/*
+ * What to call socket(2) with for one like the thread's fresh unix socket fd, its flags included,
+ * where pidfd_getfd(2) is refused. What setsockopt(2) did to it cannot be seen. -EINVAL: it is
+ * bound or connected already; -ENOTSOCK: no unix socket; -errno.
+ */
+int lp_task_unix_type(pid_t tid, int fd, int *ret_type);
+
 /* Whether a file of this size is above the thread's limit, which it is told as by the kernel
  * (SIGXFSZ). */
 bool lp_task_file_too_large(pid_t tid, off_t size);

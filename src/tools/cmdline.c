@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERB(verb)  (1U << (verb))
-#define WITH_POLICY (VERB(LP_VERB_RUN) | VERB(LP_VERB_EXPLAIN) | VERB(LP_VERB_POLICY))
-#define EVERY       (~0U)
+#define VERB(verb) (1U << (verb))
+#define WITH_POLICY \
+	(VERB(LP_VERB_RUN) | VERB(LP_VERB_DOCTOR) | VERB(LP_VERB_EXPLAIN) | VERB(LP_VERB_POLICY))
+#define EVERY (~0U)
 
 enum option_id {
 	OPT_HELP,
@@ -101,8 +102,10 @@ static const struct {
 		"cannot widen its own pen. Other verbs: doctor, explain, policy, trust; a command "
 		"of such a\n"
 		"name is run by `landpen run NAME`."},
-	[LP_VERB_DOCTOR] = {"doctor", "landpen doctor [options]",
-		"Tries out what this machine can enforce and says which back end would be used."},
+	[LP_VERB_DOCTOR] = {"doctor", "landpen doctor [options] [COMMAND]",
+		"Tries out what this machine can enforce and says which back end COMMAND would get "
+		"with these\noptions. The exit status is 0 if the whole policy can be held, else "
+		"1."},
 	[LP_VERB_EXPLAIN] = {"explain", "landpen explain [options] PATH|HOST[:PORT]...",
 		"Says whether PATH may be read, written and executed, or HOST connected to, and "
 		"which line\nof which file decided. A word without '/' that names no file is a "

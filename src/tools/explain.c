@@ -77,11 +77,22 @@ static void print_local_port(const struct lp_port_rule *rule)
 	print_origin(&rule->origin);
 }
 
+static void print_proxy(const struct lp_upstream *upstream)
+{
+	if (upstream->socket)
+		print_escaped(upstream->socket);
+	else
+		print_host(upstream->host, upstream->port);
+	printf("%s%s", upstream->socks ? " by SOCKS" : "",
+		upstream->authorization ? ", with credentials" : "");
+}
+
 static void explain_host(const struct lp_policy *policy, const char *host, unsigned port)
 {
 	struct lp_host_decision decision = port ? lp_policy_may_connect(policy, host, port)
 						: lp_policy_may_resolve(policy, host);
-	const struct lp_upstream *upstream = lp_policy_upstream(policy, host, port == 80);
+	const struct lp_upstream *upstream =
+		lp_policy_upstream(policy, host, port == 80 ? LP_ASKED_PLAIN : LP_ASKED_OTHERWISE);
 	bool named = policy->network == LP_NETWORK_NAMES;
 	bool allowed = policy->network == LP_NETWORK_OPEN || (named && decision.allowed);
 
@@ -103,7 +114,7 @@ static void explain_host(const struct lp_policy *policy, const char *host, unsig
 	if (!named || !allowed || !upstream)
 		return;
 	printf("  %-8s ", "through");
-	print_host(upstream->host, upstream->port);
+	print_proxy(upstream);
 	putchar('\n');
 }
 
@@ -194,11 +205,11 @@ static void print_environment(const struct lp_policy *policy)
 /* Credentials are only said to be there. */
 static void print_upstream(const char *what, const struct lp_upstream *upstream)
 {
-	if (!upstream->host)
+	if (!upstream->host && !upstream->socket)
 		return;
 	printf("upstream   %s through ", what);
-	print_host(upstream->host, upstream->port);
-	printf("%s\n", upstream->authorization ? ", with credentials" : "");
+	print_proxy(upstream);
+	putchar('\n');
 }
 
 static void print_network(const struct lp_policy *policy)
@@ -229,6 +240,9 @@ static void print_network(const struct lp_policy *policy)
 	}
 	print_upstream("http", &policy->upstream_http);
 	print_upstream("others", &policy->upstream_https);
+	print_upstream("SOCKS", &policy->upstream_socks);
+	lp_strv_foreach (pattern, &policy->mitm_hosts)
+		print_upstream(pattern, &policy->upstream_mitm);
 	if (policy->no_upstream) {
 		printf("direct     ");
 		print_escaped(policy->no_upstream);

@@ -20,6 +20,9 @@ enum lp_verb {
 struct lp_cmdline {
 	enum lp_verb verb;
 	bool help, version, quiet, verbose, json, plan, remove, host;
+	bool srt;                  /* landpen was called by srt's name */
+	bool violations;           /* srt --violations */
+	int control_fd;            /* srt --control-fd; 0: none */
 	const char *shell_string;  /* -c */
 	const char *settings_file; /* -s */
 	const char *project_dir;
@@ -42,8 +45,33 @@ void lp_cmdline_clear(struct lp_cmdline *cmdline);
 /* The help of one verb, on stdout. */
 void lp_cmdline_help(enum lp_verb verb);
 
+/* What doctor found out about this machine. */
+struct lp_check {
+	const char *name;
+	bool works;
+	char detail[600];
+};
+
+#define LP_CHECKS 5
+
+/* Tries everything in children that are thrown away; a plan by these abilities is what a run gets.
+ */
+void lp_tool_examine(struct lp_abilities *ret_abilities, struct lp_check ret_checks[LP_CHECKS]);
+
+/*
+ * srt.c: whether landpen was called by srt's name; and then its command line, as that of a run.
+ * Sets TMPDIR and SRT_DEBUG of this process, as srt's variables and options ask for.
+ */
+bool lp_srt_is(const char *argv0);
+int lp_srt_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err);
+void lp_srt_help(void);
+void lp_srt_version(void);
+
 /* Each prints on stdout and returns the exit status, or -errno with the sentence. */
-int lp_tool_doctor(const struct lp_cmdline *cmdline, struct lp_err *err);
+/* plan: NULL if there is none, for the reason in why. */
+int lp_tool_doctor(const struct lp_cmdline *cmdline, const struct lp_abilities *abilities,
+	const struct lp_check checks[LP_CHECKS], const struct lp_plan *plan,
+	const struct lp_err *why);
 int lp_tool_explain(
 	const struct lp_cmdline *cmdline, const struct lp_policy *policy, struct lp_err *err);
 int lp_tool_policy(const struct lp_cmdline *cmdline, const struct lp_policy *policy,

@@ -25,6 +25,9 @@ enum lp_packet_kind {
 	LP_PACKET_NAME, /* address stands for host from now on */
 	/* proxy, resolver -> gate */
 	LP_PACKET_DENIED, /* host, port (0: a look-up) and reason, for the report */
+	/* proxy -> gate, and the answer with the same id and, without an error, a socket */
+	LP_PACKET_UNIX,   /* the proxy beyond that is on a unix socket, to be connected to */
+	LP_PACKET_SOCKET, /* error (0, or a positive errno) */
 	/* proxy -> resolver, and the answer with the same id */
 	LP_PACKET_LOOKUP,    /* host */
 	LP_PACKET_ADDRESSES, /* error (0, or a positive errno), count, addresses */

@@ -2,7 +2,7 @@
 # Installs real coding agents from the npm registry into a cache directory, for the tests beside
 # this file. Nothing else in the build or the tests downloads anything.
 #
-#   fetch.sh DIR [AGENT...]       AGENT: claude codex opencode gemini pi qwen
+#   fetch.sh DIR [AGENT...]       AGENT: claude codex opencode gemini pi qwen, and srt
 #                                 (default: all but qwen, which needs node >= 22)
 #
 # DIR/bin/AGENT is what to run; DIR/AGENT/ is its own npm prefix. An agent that is already there at
@@ -18,6 +18,7 @@ pin()
 	opencode) echo opencode-ai@1.18.33 ;;
 	gemini)   echo @google/gemini-cli@0.61.0 ;;
 	pi)       echo @mariozechner/pi-coding-agent@0.73.1 ;;
+	srt)      echo @anthropic-ai/sandbox-runtime@0.0.78 ;;
 	qwen)     echo @qwen-code/qwen-code@0.24.4 ;;
 	*)        return 1 ;;
 	esac
@@ -93,7 +94,7 @@ dir=$(cd "$dir" && pwd -P)
 tmp=
 trap 'case $tmp in "$dir"/.*) rm -rf "$tmp" ;; esac' EXIT
 trap 'exit 1' HUP INT TERM
-[ $# -gt 0 ] || set -- claude codex opencode gemini pi
+[ $# -gt 0 ] || set -- claude codex opencode gemini pi srt
 for a in "$@"; do
 	fetch_one "$a"
 done

@@ -131,7 +131,7 @@ static int minimal(int rules, char **argv)
 		close(fd);
 	}
 	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		lp_landlock_restrict(ruleset, 0) < 0)
+		lp_landlock_restrict(ruleset) < 0)
 		die("landlock");
 	execv(argv[0], argv);
 	die(argv[0]);

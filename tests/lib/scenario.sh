@@ -52,6 +52,16 @@ srt()
 	printf '%s' "$CASE/settings.json"
 }
 
+# claude_settings PERMISSIONS [SANDBOX]: writes a file as Claude Code reads it into the project's
+# .claude, with these members of the two objects, and prints its name.
+claude_settings()
+{
+	mkdir -p "$CASE/claude/.claude"
+	printf '{"permissions":{%s},"sandbox":{%s}}\n' "$1" "${2:-}" \
+		>"$CASE/claude/.claude/settings.json"
+	printf '%s' "$CASE/claude/.claude/settings.json"
+}
+
 # user_settings JSON: the user's own settings file.
 user_settings()
 {

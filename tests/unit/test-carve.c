@@ -192,8 +192,10 @@ static struct lp_policy *make_policy(void)
 static struct lp_plan *make_plan(const struct lp_policy *policy)
 {
 	static char *const nothing[] = {NULL};
-	struct lp_abilities abilities = {
-		.landlock_abi = lp_landlock_abi(), .seccomp_filter = true, .seccomp_notify = true};
+	struct lp_abilities abilities = {.landlock_abi = lp_landlock_abi(),
+		.seccomp_filter = true,
+		.seccomp_notify = true,
+		.memory = true};
 	struct lp_plan_input input = {.policy = policy,
 		.abilities = &abilities,
 		.wish = LP_BACKEND_WISH_LANDLOCK,

@@ -433,8 +433,21 @@ static void test_upstream_keys(void **state)
 	assert_string_equal(policy->upstream_http.host, "127.0.0.1");
 	assert_int_equal(policy->upstream_https.port, 8080);
 	assert_null(policy->no_upstream);
-	assert_true(has_notice(fixture, "socksProxyPort: not used: "));
+	assert_int_equal(policy->upstream_socks.port, 1080);
+	assert_true(policy->upstream_socks.socks);
 	assert_true(has_notice(fixture, "parentProxy: not used: "));
+
+	put(user_file, "{\"network\":{\"socksProxyPort\":1080,\"mitmProxy\":"
+		       "{\"socketPath\":\"~/s\",\"domains\":[\"*.b.com\",\"a b.com\"]}}}");
+	load(fixture);
+	policy = fixture->policy;
+	assert_true(has_notice(fixture, "mitmProxy: 'a b.com' can be no host's name"));
+	assert_ptr_equal(
+		lp_policy_upstream(policy, "a.b.com", LP_ASKED_SOCKS), &policy->upstream_mitm);
+	assert_string_equal(strrchr(policy->upstream_mitm.socket, '/'), "/s");
+	assert_ptr_equal(
+		lp_policy_upstream(policy, "b.com", LP_ASKED_SOCKS), &policy->upstream_socks);
+	assert_null(lp_policy_upstream(policy, "b.com", LP_ASKED_OTHERWISE));
 
 	put(user_file, PARENT("\"http\":\"socks5://u:secret@p\",\"https\":\"proxy:8080\""));
 	load(fixture);
@@ -490,8 +503,6 @@ static void test_refused_and_inert_keys(void **state)
 	static const char user[] = ".config/landpen/settings.json";
 	static const char *const refused[] = {
 		"{\"network\":{\"tlsTerminate\":{}}}",
-		"{\"network\":{\"socksProxyPort\":8080}}",
-		"{\"network\":{\"mitmProxy\":{\"socketPath\":\"/s\",\"domains\":[\"a.b\"]}}}",
 		"{\"credentials\":{\"allowPlaintextInject\":true,"
 		"\"files\":[{\"path\":\"/x\",\"mode\":\"mask\"}]}}",
 		"{\"credentials\":{\"allowPlaintextInject\":true,"
@@ -507,7 +518,6 @@ static void test_refused_and_inert_keys(void **state)
 		"{\"enableWeakerNestedSandbox\":true}",
 		"{\"enableWeakerNetworkIsolation\":true}",
 		"{\"allowAppleEvents\":true}",
-		"{\"ignoreViolations\":{\"*\":[\"x\"]}}",
 		"{\"network\":{\"allowMachLookup\":[\"com.x.*\"]}}",
 	};
 	static const char *const silent[] = {

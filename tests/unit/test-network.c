@@ -468,12 +468,15 @@ static void test_upstream(void **state)
 	struct lp_policy *policy = make_policy("");
 
 	(void)state;
-	assert_null(lp_policy_upstream(policy, "a.com", true));
-	policy->upstream_http = (struct lp_upstream){strdup("proxy"), 3128, NULL};
-	assert_null(lp_policy_upstream(policy, "a.com", false));
-	assert_ptr_equal(lp_policy_upstream(policy, "a.com", true), &policy->upstream_http);
-	policy->upstream_https = (struct lp_upstream){strdup("proxy"), 3129, strdup("Basic x")};
-	assert_ptr_equal(lp_policy_upstream(policy, "a.com", false), &policy->upstream_https);
+	assert_null(lp_policy_upstream(policy, "a.com", LP_ASKED_PLAIN));
+	policy->upstream_http = (struct lp_upstream){.host = strdup("proxy"), .port = 3128};
+	assert_null(lp_policy_upstream(policy, "a.com", LP_ASKED_OTHERWISE));
+	assert_ptr_equal(
+		lp_policy_upstream(policy, "a.com", LP_ASKED_PLAIN), &policy->upstream_http);
+	policy->upstream_https = (struct lp_upstream){
+		.host = strdup("proxy"), .port = 3129, .authorization = strdup("Basic x")};
+	assert_ptr_equal(
+		lp_policy_upstream(policy, "a.com", LP_ASKED_OTHERWISE), &policy->upstream_https);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(rows); i++) {
 		const char *lists[] = {rows[i].direct, rows[i].through};
 
@@ -485,8 +488,8 @@ static void test_upstream(void **state)
 
 			for (char *host = strtok_r(copy, " ", &rest); host;
 				host = strtok_r(NULL, " ", &rest))
-				if ((lp_policy_upstream(policy, host, false) == NULL) !=
-					(list == 0))
+				if ((lp_policy_upstream(policy, host, LP_ASKED_OTHERWISE) ==
+					    NULL) != (list == 0))
 					fail_msg("'%s': %s", rows[i].none, host);
 		}
 	}

@@ -175,7 +175,7 @@ static struct lp_plan *plan_edge(const struct lp_policy *policy, const char *mor
 	char text[256];
 
 	snprintf(text, sizeof(text),
-		"landlock_abi 7\nseccomp_filter 1\nseccomp_notify 1\nbwrap yes\n"
+		"landlock_abi 7\nseccomp_filter 1\nseccomp_notify 1\nmemory 1\nbwrap yes\n"
 		"bwrap_path /usr/bin/bwrap\n%s",
 		more);
 	assert_int_equal(lp_abilities_read(text, &abilities, NULL), 0);
@@ -209,13 +209,10 @@ static void test_edge(void **state)
 	assert_true(lp_plan_grants(plan, "/t/x", LP_FS_MAKE_REG));
 	lp_plan_free(plan);
 	/* who may not read the caller's memory cannot be asked */
-	plan = plan_edge(policy, "yama_scope 2\n");
+	plan = plan_edge(policy, "yama_scope 2\nmemory 0\n");
 	assert_int_equal(plan->backend, LP_BACKEND_BWRAP);
 	assert_int_equal(plan->filter, LP_FILTER_METADATA);
 	assert_int_equal(plan->carved.count, 0);
-	lp_plan_free(plan);
-	plan = plan_edge(policy, "yama_scope 2\nroot 1\n");
-	assert_int_equal(plan->backend, LP_BACKEND_LANDLOCK);
 	lp_plan_free(plan);
 	lp_policy_free(policy);
 }
@@ -367,20 +364,27 @@ static void test_gate(void **state)
 {
 	static char *const none[] = {NULL};
 	static const struct {
-		const char *notify, *getfd, *yama, *root, *bwrap;
+		const char *notify, *getfd, *yama, *more, *bwrap;
 		enum lp_backend backend;
 		unsigned filter;
 		bool gap;
 	} rows[] = {
-		{"1", "1", "0", "0", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE, false},
-		{"1", "0", "1", "0", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE | LP_FILTER_SOCKETS,
-			false},
-		{"0", "1", "0", "0", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
+		{"1", "1", "0", "memory 1", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE, false},
+		{"1", "0", "1", "memory 1", "no", LP_BACKEND_LANDLOCK,
+			LP_FILTER_GATE | LP_FILTER_SOCKETS, false},
+		{"0", "1", "0", "memory 1", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
+		{"0", "1", "0", "memory 1\nlistener_above 1", "yes", LP_BACKEND_REFUSE,
+			LP_FILTER_GATE, true},
 		/* what is missing in the end is bubblewrap */
-		{"1", "1", "2", "0", "no", LP_BACKEND_REFUSE, LP_FILTER_GATE, false},
-		{"1", "1", "2", "1", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE, false},
+		{"1", "1", "2", "memory 0", "no", LP_BACKEND_REFUSE, LP_FILTER_GATE, false},
+		{"1", "1", "2", "memory 1", "no", LP_BACKEND_LANDLOCK, LP_FILTER_GATE, false},
 		/* what is in a user namespace of one's own may be read in spite of Yama */
-		{"1", "1", "2", "0", "yes", LP_BACKEND_BWRAP, LP_FILTER_GATE, false},
+		{"1", "1", "2", "memory 0", "yes", LP_BACKEND_BWRAP, LP_FILTER_GATE, false},
+		{"1", "1", "2", "root 1", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
+		{"1", "1", "2", "bwrap_setuid 1", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
+		{"1", "1", "3", "memory 0", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
+		/* a container's filter, which bubblewrap does not lift */
+		{"1", "1", "0", "memory 0", "yes", LP_BACKEND_REFUSE, LP_FILTER_GATE, true},
 	};
 	struct lp_policy *policy = make_policy();
 
@@ -394,8 +398,8 @@ static void test_gate(void **state)
 
 		snprintf(text, sizeof(text),
 			"landlock_abi 7\nseccomp_filter 1\nseccomp_notify %s\npidfd_getfd %s\n"
-			"yama_scope %s\nroot %s\nbwrap %s\nbwrap_path /usr/bin/bwrap\n",
-			rows[i].notify, rows[i].getfd, rows[i].yama, rows[i].root, rows[i].bwrap);
+			"yama_scope %s\n%s\nbwrap %s\nbwrap_path /usr/bin/bwrap\n",
+			rows[i].notify, rows[i].getfd, rows[i].yama, rows[i].more, rows[i].bwrap);
 		assert_int_equal(lp_abilities_read(text, &abilities, NULL), 0);
 		input.abilities = &abilities;
 		assert_int_equal(lp_plan_make(&input, &plan, NULL), 0);
