@@ -73,14 +73,14 @@ def start(kernel, number, options):
 
 def follow(guest, tap, kernel):
     """Says the guest's results as they come; returns (the results, what doctor said)."""
-    part, doctor, results, planned = "", None, [], Counter()
+    part, doctor, results, planned = "", [], [], Counter()
     for line in guest.stdout:
         line = line.rstrip("\n")
         found = LINE.match(line)
         if line.startswith("# part "):
             part = line[7:]
         elif part == "doctor" and line.startswith("{"):
-            doctor = json.loads(line)
+            doctor.append(json.loads(line))
         elif found:
             bad, row, who, backend, what, skip = found.groups()
             tap.say(not bad, f"{kernel['name']} {part} {row or ''} {backend or ''}: {what}", skip)
@@ -104,15 +104,20 @@ def compare_doctor(tap, kernel, doctor, results):
     def check(good, what):
         tap.say(good, f"{kernel['name']} doctor: {what}")
 
-    if doctor is None:
-        check(False, "it has said something")
+    if len(doctor) != 2:
+        check(False, "it has said something, twice")
         return
+    doctor, native = doctor
     usual = "landlock" if kernel["mark"] == "native" else "bwrap"
     abi = int(kernel["abi"])
     check(doctor["landlockAbi"] == abi, f"Landlock's ABI is {abi}")
     check(doctor["landlock"]["works"] == (abi > 0), "whether Landlock works")
-    for policy in ("writableProject", "readOnlyProject"):
-        check(doctor["backend"][policy] == usual, f"{policy} is held by {usual}")
+    check(doctor["policy"]["backend"] == usual, f"the usual policy is held by {usual}")
+    if kernel["mark"] == "native":
+        check(native["policy"]["backend"] == usual, "and so it is if that is asked for")
+    else:
+        check(native["policy"]["backend"] == "refused" and "Landlock" in native["policy"]["why"],
+              "Landlock alone is refused, with a reason")
     for name, mark in (("landlock", "native"), ("bwrap", "bwrap")):
         ran = any(result["mark"] == mark and result["verdict"] == "passed" for result in results)
         # a Landlock that works need not be strong enough to be taken
