@@ -90,7 +90,6 @@ test_needs()
 	cmd:mkfs.xfs     xfsprogs          xfsprogs         xfsprogs    xfsprogs
 	sys:useradd      passwd            shadow-utils     shadow      shadow
 	sys:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-system-x86_64
-	sys:busybox      busybox           busybox          busybox     busybox
 	sys:mke2fs       e2fsprogs         e2fsprogs        e2fsprogs   e2fsprogs
 	sys:gpgv         gpgv              gnupg2           gnupg       gnupg
 	sys:xz           xz-utils          xz               xz          xz
