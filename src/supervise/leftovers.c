@@ -83,27 +83,44 @@ int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err)
 	return r;
 }
 
-static void remove_stubs(const struct lp_plan *plan)
+/* Where a stub is to be looked for: in the very folder that is locked, which may have been removed,
+ * and another one made in its place, in which another pen has its own stubs. */
+static const char *locate(const struct lp_plan *plan, const char *path, int project, int *ret_base)
+{
+	size_t len = strlen(plan->project);
+
+	*ret_base = AT_FDCWD;
+	if (len < 2 || !lp_path_is_under(path, plan->project) || path[len] != '/')
+		return path;
+	*ret_base = project;
+	return path + len + 1;
+}
+
+static void remove_stubs(const struct lp_plan *plan, int project)
 {
 	for (size_t i = plan->stubs.count; i-- > 0;) {
+		int base;
+		const char *path = locate(plan, plan->stubs.items[i], project, &base);
 		struct stat st;
 
-		if (lstat(plan->stubs.items[i], &st) == 0 && S_ISDIR(st.st_mode) &&
+		if (fstatat(base, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
 			((st.st_mode & 07777) == LP_STUB_MODE ||
 				(st.st_mode & 07777) == LP_STUB_ABOVE_MODE))
-			rmdir(plan->stubs.items[i]);
+			unlinkat(base, path, AT_REMOVEDIR);
 	}
 }
 
-static void remove_file_stubs(const struct lp_plan *plan)
+static void remove_file_stubs(const struct lp_plan *plan, int project)
 {
-	lp_strv_foreach (path, &plan->file_stubs) {
+	lp_strv_foreach (item, &plan->file_stubs) {
+		int base;
+		const char *path = locate(plan, item, project, &base);
 		struct stat st;
 
-		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+		if (fstatat(base, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 			(st.st_mode & 07777) == LP_FILE_STUB_MODE &&
-			(size_t)st.st_size == strlen(lp_stub_content(path)))
-			unlink(path);
+			(size_t)st.st_size == strlen(lp_stub_content(item)))
+			unlinkat(base, path, 0);
 	}
 }
 
@@ -128,8 +145,8 @@ void lp_leftovers_remove(const struct lp_plan *plan)
 
 		/* else another pen in this project still stands on them */
 		if (lock >= 0 && lock_alone(lock)) {
-			remove_file_stubs(plan);
-			remove_stubs(plan);
+			remove_file_stubs(plan, lock);
+			remove_stubs(plan, lock);
 		}
 	}
 	lp_remove_tree(AT_FDCWD, plan->tmpdir);
