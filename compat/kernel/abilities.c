@@ -95,21 +95,23 @@ static uid_t foreign_user(void)
 	return (uid_t)user;
 }
 
+static bool is_roots(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == foreign_user();
+}
+
 /*
  * Whether nobody but root can replace the program: its folder and itself belong to root. In a user
  * namespace without the system's root they belong to a user who is not in there either.
  */
 static bool root_owned(const char *dir, const char *path)
 {
-	uid_t foreign = foreign_user();
 	struct stat st;
 
-	if (stat(dir, &st) < 0 || (st.st_uid != 0 && st.st_uid != foreign) ||
-		(st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
+	if (stat(dir, &st) < 0 || !is_roots(&st) || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
 		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (st.st_uid == 0 || st.st_uid == foreign) && !(st.st_mode & 022) &&
-	       access(path, X_OK) == 0;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && is_roots(&st) &&
+	       !(st.st_mode & 022) && access(path, X_OK) == 0;
 }
 
 bool lp_bwrap_find(char *ret_path, size_t size)
