@@ -19,28 +19,6 @@
 #include "gate/parts.h"
 #include "task/task.h"
 
-/* /proc/TID/status; empty if the thread is gone. */
-static void load_status(pid_t tid, char ret_status[4096])
-{
-	char path[64];
-	ssize_t n;
-	lp_autoclose int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, ret_status, 4095);
-	ret_status[n > 0 ? n : 0] = '\0';
-}
-
-/* The number in a line of it ("\nTgid:"), or otherwise. The name of the program, which is the
- * caller's to choose, is one line however it is written. */
-static uint64_t read_status(const char *status, const char *name, int base, uint64_t otherwise)
-{
-	const char *line = strstr(status, name);
-
-	return line ? strtoull(line + strlen(name), NULL, base) : otherwise;
-}
-
 static int open_pidfd(pid_t tid)
 {
 	int fd = lp_pidfd_open_thread(tid);
@@ -185,20 +163,20 @@ void lp_caller_program(const struct caller *caller, char ret_program[LP_PROGRAM_
 
 int lp_caller_signalled(const struct caller *caller, bool restarts)
 {
-	char status[4096];
+	char status[LP_STATUS_SIZE];
 	uint64_t pending, own;
 
-	load_status(caller->call.tid, status);
-	pending = ~read_status(status, "\nSigBlk:", 16, ~0ULL) &
-		  ~read_status(status, "\nSigIgn:", 16, ~0ULL);
-	own = pending & read_status(status, "\nSigPnd:", 16, 0);
-	pending &= read_status(status, "\nShdPnd:", 16, 0);
-	if (read_status(status, "\nThreads:", 10, 0) == 1)
+	lp_task_status(caller->call.tid, status);
+	pending = ~lp_status_number(status, "\nSigBlk:", 16, ~0ULL) &
+		  ~lp_status_number(status, "\nSigIgn:", 16, ~0ULL);
+	own = pending & lp_status_number(status, "\nSigPnd:", 16, 0);
+	pending &= lp_status_number(status, "\nShdPnd:", 16, 0);
+	if (lp_status_number(status, "\nThreads:", 10, 0) == 1)
 		own |= pending;
 	if (own)
 		return restarts ? -ERESTARTSYS : -EINTR;
 	/* another thread may take it, and then nobody would translate the kernel's own number */
-	return pending & read_status(status, "\nSigCgt:", 16, 0) ? -EINTR : 0;
+	return pending & lp_status_number(status, "\nSigCgt:", 16, 0) ? -EINTR : 0;
 }
 
 /* The path as text: what the address holds up to its end or a NUL. */

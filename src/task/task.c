@@ -19,29 +19,39 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The number in a line of /proc/TID/status, or otherwise. */
-static long status_number(pid_t tid, const char *name, int base, long otherwise)
+void lp_task_status(pid_t tid, char ret_status[LP_STATUS_SIZE])
 {
-	char path[64], text[4096], *line;
+	char path[64];
 	ssize_t n;
 	lp_autoclose int fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, name);
-	return line ? strtol(line + strlen(name), NULL, base) : otherwise;
+	n = fd < 0 ? -1 : read(fd, ret_status, LP_STATUS_SIZE - 1);
+	ret_status[n > 0 ? n : 0] = '\0';
+}
+
+uint64_t lp_status_number(const char *status, const char *name, int base, uint64_t otherwise)
+{
+	const char *line = strstr(status, name);
+
+	return line ? strtoull(line + strlen(name), NULL, base) : otherwise;
 }
 
 pid_t lp_task_process(pid_t tid)
 {
-	return (pid_t)status_number(tid, "\nTgid:", 10, -1);
+	char status[LP_STATUS_SIZE];
+
+	lp_task_status(tid, status);
+	return (pid_t)lp_status_number(status, "\nTgid:", 10, (uint64_t)-1);
 }
 
 mode_t lp_task_umask(pid_t tid)
 {
-	return (mode_t)status_number(tid, "\nUmask:", 8, 0777) & 0777;
+	char status[LP_STATUS_SIZE];
+
+	lp_task_status(tid, status);
+	return (mode_t)lp_status_number(status, "\nUmask:", 8, 0777) & 0777;
 }
 
 bool lp_task_file_too_large(pid_t tid, off_t size)

@@ -8,6 +8,15 @@
 
 #include "base/base.h"
 
+#define LP_STATUS_SIZE 4096
+
+/* /proc/TID/status; empty if the thread is gone. */
+void lp_task_status(pid_t tid, char ret_status[LP_STATUS_SIZE]);
+
+/* The number in a line of it ("\nTgid:"), or otherwise. The name of the program, which is the
+ * caller's to choose, is one line however it is written. */
+uint64_t lp_status_number(const char *status, const char *name, int base, uint64_t otherwise);
+
 /* The process that a thread belongs to, or -1. */
 pid_t lp_task_process(pid_t tid);
 
