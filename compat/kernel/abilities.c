@@ -36,44 +36,6 @@ static int usable_abi(void)
 	return ruleset < 0 ? 0 : abi;
 }
 
-void lp_abilities_probe(struct lp_abilities *ret_abilities)
-{
-	struct lp_abilities found = {.landlock_abi = usable_abi()};
-	uint32_t action = SECCOMP_RET_ERRNO_;
-	struct stat st;
-	long r;
-
-	/* older kernels may have got it with their fixes; else EINVAL */
-	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
-	found.landlock_errata = r > 0 ? (unsigned)r : 0;
-	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0;
-	found.root = geteuid() == 0;
-	if (!lp_bwrap_find(found.bwrap_path, sizeof(found.bwrap_path))) {
-		found.bwrap = LP_PROBE_NO;
-		snprintf(found.bwrap_why, sizeof(found.bwrap_why), "bubblewrap is not installed");
-	}
-	found.bwrap_setuid = stat(found.bwrap_path, &st) == 0 && st.st_mode & S_ISUID;
-	*ret_abilities = found;
-}
-
-void lp_abilities_probe_gate(struct lp_abilities *abilities, bool try)
-{
-	lp_autofree char *text = NULL;
-	size_t len;
-
-	lp_autoclose int self = lp_pidfd_open(getpid()), copy = -1;
-
-	abilities->seccomp_notify = lp_notify_is_there();
-	copy = lp_pidfd_getfd(self, self);
-	abilities->pidfd_getfd = copy >= 0;
-	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
-		abilities->yama_scope = text[0] - '0';
-	abilities->memory = abilities->seccomp_notify;
-	if (try || !abilities->landlock_abi || abilities->yama_scope > 1 ||
-		prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
-		lp_notify_probe(abilities);
-}
-
 /* The number that a user has in this user namespace who is not in it; -1 where all may be in it. */
 static uid_t foreign_user(void)
 {
@@ -104,29 +66,70 @@ static bool is_roots(const struct stat *st)
  * Whether nobody but root can replace the program: its folder and itself belong to root. In a user
  * namespace without the system's root they belong to a user who is not in there either.
  */
-static bool root_owned(const char *dir, const char *path)
+static bool root_owned(const char *dir, const char *path, struct stat *ret_st)
 {
 	struct stat st;
 
 	if (stat(dir, &st) < 0 || !is_roots(&st) || (st.st_mode & 022 && !(st.st_mode & S_ISVTX)))
 		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && is_roots(&st) &&
-	       !(st.st_mode & 022) && access(path, X_OK) == 0;
+	return stat(path, ret_st) == 0 && S_ISREG(ret_st->st_mode) && is_roots(ret_st) &&
+	       !(ret_st->st_mode & 022) && access(path, X_OK) == 0;
 }
 
-bool lp_bwrap_find(char *ret_path, size_t size)
+/*
+ * bubblewrap from a directory that only root can write to (never from $PATH, which the agent may
+ * have filled).
+ */
+static void find_bwrap(struct lp_abilities *found)
 {
 	static const char *const dirs[] = {"/usr/bin", "/usr/local/bin", "/bin",
 		"/run/wrappers/bin", "/run/current-system/sw/bin",
 		"/nix/var/nix/profiles/default/bin"};
+	struct stat st;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(dirs); i++) {
-		snprintf(ret_path, size, "%s/bwrap", dirs[i]);
-		if (root_owned(dirs[i], ret_path))
-			return true;
+		snprintf(found->bwrap_path, sizeof(found->bwrap_path), "%s/bwrap", dirs[i]);
+		if (root_owned(dirs[i], found->bwrap_path, &st)) {
+			found->bwrap_setuid = st.st_mode & S_ISUID;
+			return;
+		}
 	}
-	ret_path[0] = '\0';
-	return false;
+	found->bwrap_path[0] = '\0';
+	found->bwrap = LP_PROBE_NO;
+	snprintf(found->bwrap_why, sizeof(found->bwrap_why), "bubblewrap is not installed");
+}
+
+void lp_abilities_probe(struct lp_abilities *ret_abilities)
+{
+	struct lp_abilities found = {.landlock_abi = usable_abi()};
+	uint32_t action = SECCOMP_RET_ERRNO_;
+	long r;
+
+	/* older kernels may have got it with their fixes; else EINVAL */
+	r = syscall(NR_LANDLOCK_CREATE, NULL, 0, LP_LL_CREATE_ERRATA);
+	found.landlock_errata = r > 0 ? (unsigned)r : 0;
+	found.seccomp_filter = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL_, 0, &action) == 0;
+	found.root = geteuid() == 0;
+	find_bwrap(&found);
+	*ret_abilities = found;
+}
+
+void lp_abilities_probe_gate(struct lp_abilities *abilities, bool try)
+{
+	lp_autofree char *text = NULL;
+	size_t len;
+
+	lp_autoclose int self = lp_pidfd_open(getpid()), copy = -1;
+
+	abilities->seccomp_notify = lp_notify_is_there();
+	copy = lp_pidfd_getfd(self, self);
+	abilities->pidfd_getfd = copy >= 0;
+	if (lp_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", 16, &text, &len) == 0)
+		abilities->yama_scope = text[0] - '0';
+	abilities->memory = abilities->seccomp_notify;
+	if (try || !abilities->landlock_abi || abilities->yama_scope > 1 ||
+		prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
+		lp_notify_probe(abilities);
 }
 
 const char *lp_bwrap_cure(const char *said)

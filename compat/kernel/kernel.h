@@ -193,11 +193,5 @@ void lp_notify_probe(struct lp_abilities *abilities);
 int lp_abilities_read(const char *text, struct lp_abilities *ret_abilities, struct lp_err *err);
 int lp_abilities_print(const struct lp_abilities *abilities, struct lp_str *str);
 
-/*
- * bubblewrap from a directory that only root can write to (never from $PATH, which the agent may
- * have filled). False if there is none.
- */
-bool lp_bwrap_find(char *ret_path, size_t size);
-
 /* What helps against a failure of bubblewrap's, by what it printed. */
 const char *lp_bwrap_cure(const char *said);

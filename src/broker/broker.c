@@ -193,10 +193,12 @@ void lp_broker_call(struct lp_broker *broker, int listener, const struct lp_noti
 
 	if (r == 0 && act.form->path2 >= 0)
 		r = lp_act_text(&act, act.form->path2, act.text2);
-	if (r == 0 && act.form->floor_decides && (is_elsewhere(&act) || lp_is_nested(&act)))
+	if (r == 0 && is_elsewhere(&act))
+		r = act.form->floor_decides ? LET_GO_ON : -EPERM;
+	else if (r == 0 && act.form->floor_decides && lp_is_nested(&act))
 		r = LET_GO_ON;
 	else if (r == 0)
-		r = is_elsewhere(&act) ? -EPERM : act.form->serve(&act);
+		r = act.form->serve(&act);
 	if (r == LET_GO_ON)
 		lp_notify_continue(listener, call->id);
 	else if (r != ANSWERED)

@@ -59,11 +59,12 @@ static bool is_listed(const struct nested *nested, pid_t pid, unsigned long long
 bool lp_is_nested(const struct act *act)
 {
 	const struct nested *nested = &act->broker->nested;
-	pid_t pid, parent, supervisor = getpid();
+	pid_t pid, parent, supervisor;
 	unsigned long long start;
 
 	if (nested->is_full || !nested->count)
 		return nested->is_full;
+	supervisor = getpid();
 	pid = lp_task_process(act->call->tid);
 	for (int depth = 0; depth < MAX_DEPTH; depth++, pid = parent) {
 		if (!read_stat(pid, &parent, &start) || is_listed(nested, pid, start))

@@ -45,16 +45,17 @@ static bool is_folding_type(uint32_t type)
 
 static bool is_folding(const char *dir)
 {
-	lp_autoclose int fd = lp_open_no_symlinks(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	lp_autoclose int readable =
+	lp_autoclose int fd =
 		lp_open_no_symlinks(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	struct statfs st;
 	int flags = 0;
 
+	/* one that cannot be read has no flags for us, but a type */
+	if (fd < 0)
+		fd = lp_open_no_symlinks(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0 && fstatfs(fd, &st) == 0 && is_folding_type((uint32_t)st.f_type))
 		return true;
-	return readable >= 0 && ioctl(readable, FS_IOC_GETFLAGS, &flags) == 0 &&
-	       flags & FS_CASEFOLD_FL;
+	return fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && flags & FS_CASEFOLD_FL;
 }
 
 /* Whether the name at the end of path leads to the same file in the other case. */
@@ -80,14 +81,14 @@ static int look_above(const struct lp_plan_input *input, struct lp_plan *plan, c
 
 	while (r == 0 && strcmp(path, "/") != 0) {
 		char *dir = lp_path_parent(path);
-		bool folds = dir && has_other_spelling(path);
+		bool counts = dir && lp_policy_may(input->policy, dir, access).allowed;
+		bool folds = counts && has_other_spelling(path);
 
 		free(path);
 		path = dir;
 		if (!dir)
 			return -ENOMEM;
-		if (!lp_policy_may(input->policy, dir, access).allowed ||
-			(!folds && lp_strv_has(seen, dir)))
+		if (!counts || (!folds && lp_strv_has(seen, dir)))
 			return 0;
 		if (folds || is_folding(dir)) {
 			r = lp_gap_add(plan, input->policy, LP_GAP_FOLDED,
