@@ -117,31 +117,35 @@ static const struct {
 		"pen."},
 };
 
+void lp_option_print(
+	int width, char letter, const char *name, const char *argument, const char *help)
+{
+	char left[64] = "  ";
+
+	if (letter)
+		snprintf(left, sizeof(left), "  -%c%s", letter, name ? ", " : "");
+	if (name)
+		snprintf(left + strlen(left), sizeof(left) - strlen(left), "--%s", name);
+	if (argument)
+		snprintf(left + strlen(left), sizeof(left) - strlen(left), " %s", argument);
+	printf("%-*s", width, left);
+	for (const char *at = help; *at; at++) {
+		putchar(*at);
+		if (*at == '\n')
+			printf("%-*s", width, "");
+	}
+	putchar('\n');
+}
+
 void lp_cmdline_help(enum lp_verb verb)
 {
 	printf("usage: %s\n\n%s\n\n", verbs[verb].usage, verbs[verb].about);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(options); i++) {
 		const struct option *option = &options[i];
-		char left[64] = "  ";
 
-		if (!(option->verbs & VERB(verb)))
-			continue;
-		if (option->letter)
-			snprintf(left, sizeof(left), "  -%c%s", option->letter,
-				option->name ? ", " : "");
-		if (option->name)
-			snprintf(left + strlen(left), sizeof(left) - strlen(left), "--%s",
-				option->name);
-		if (option->argument)
-			snprintf(left + strlen(left), sizeof(left) - strlen(left), " %s",
-				option->argument);
-		printf("%-32s", left);
-		for (const char *at = option->help; *at; at++) {
-			putchar(*at);
-			if (*at == '\n')
-				printf("%-32s", "");
-		}
-		putchar('\n');
+		if (option->verbs & VERB(verb))
+			lp_option_print(
+				32, option->letter, option->name, option->argument, option->help);
 	}
 	if (verb != LP_VERB_RUN && verb != LP_VERB_POLICY)
 		return;

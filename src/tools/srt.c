@@ -34,15 +34,15 @@ struct option {
 };
 
 static const struct option options[] = {
-	{OPT_SETTINGS, 's', "settings", "path",
+	{OPT_SETTINGS, 's', "settings", "<path>",
 		"path to config file (default: ~/.srt-settings.json)"},
-	{OPT_STRING, 'c', NULL, "command", "run command string directly (like sh -c)"},
-	{OPT_CONTROL, 0, "control-fd", "fd",
+	{OPT_STRING, 'c', NULL, "<command>", "run command string directly (like sh -c)"},
+	{OPT_CONTROL, 0, "control-fd", "<fd>",
 		"read config updates, a line of JSON each, from a descriptor >= 3"},
 	{OPT_DEBUG, 'd', "debug", NULL, "say what is decided, and set SRT_DEBUG"},
 	{OPT_VIOLATIONS, 0, "violations", NULL,
 		"at the end, say what was refused in a <sandbox_violations> block (not in srt)"},
-	{OPT_REPORT, 0, "report", "file",
+	{OPT_REPORT, 0, "report", "<file>",
 		"append each refusal to file, a line of JSON each (not in srt)"},
 	{OPT_VERSION, 'V', "version", NULL, "output the version number"},
 	{OPT_HELP, 'h', "help", NULL, "display help for command"},
@@ -65,18 +65,8 @@ void lp_srt_help(void)
 	       "Options end at the first word of the command; see landpen-srt(7).\n\nOptions:\n");
 	for (size_t i = 0; i < LP_ARRAY_SIZE(options); i++) {
 		const struct option *option = &options[i];
-		char left[64] = "  ";
 
-		if (option->letter)
-			snprintf(left, sizeof(left), "  -%c%s", option->letter,
-				option->name ? ", " : "");
-		if (option->name)
-			snprintf(left + strlen(left), sizeof(left) - strlen(left), "--%s",
-				option->name);
-		if (option->argument)
-			snprintf(left + strlen(left), sizeof(left) - strlen(left), " <%s>",
-				option->argument);
-		printf("%-25s%s\n", left, option->help);
+		lp_option_print(25, option->letter, option->name, option->argument, option->help);
 	}
 }
 
@@ -231,7 +221,7 @@ static int parse_word(char **argv, int *at, struct lp_cmdline *cmdline, struct l
 	if (!option->argument)
 		return value ? unknown(argv[*at], err) : set_option(option, NULL, cmdline, err);
 	if (!value && !argv[*at + 1])
-		return lp_fail(err, EINVAL, "option '%s' argument missing: <%s>", argv[*at],
+		return lp_fail(err, EINVAL, "option '%s' argument missing: %s", argv[*at],
 			option->argument);
 	return set_option(option, value ? value : argv[++*at], cmdline, err);
 }

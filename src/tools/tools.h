@@ -42,6 +42,11 @@ struct lp_cmdline {
 int lp_cmdline_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err);
 void lp_cmdline_clear(struct lp_cmdline *cmdline);
 
+/*
+ * An option on stdout, its help from column `width` on; letter may be 0, name and argument NULL.
+ */
+void lp_option_print(
+	int width, char letter, const char *name, const char *argument, const char *help);
 /* The help of one verb, on stdout. */
 void lp_cmdline_help(enum lp_verb verb);
 

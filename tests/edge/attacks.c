@@ -99,11 +99,10 @@ static int op_openat2(int dir, const char *path)
 	return write_to((int)syscall(SYS_openat2, dir, path, &how, sizeof(how)));
 }
 
-/* Only looks, but so that it must be asked for; what it sees it tells. */
-static int op_read(int dir, const char *path)
+static int read_by(int dir, const char *path, int flags)
 {
 	char text[64];
-	int fd = openat(dir, path, O_RDONLY | O_CREAT | O_NONBLOCK, 0666);
+	int fd = openat(dir, path, O_RDONLY | O_NONBLOCK | flags, 0666);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 
 	if (n > 0 && fwrite(text, 1, (size_t)n, stdout) == 0)
@@ -113,17 +112,15 @@ static int op_read(int dir, const char *path)
 	return fd < 0 ? -1 : 0;
 }
 
+/* Only looks, but so that it must be asked for; what it sees it tells. */
+static int op_read(int dir, const char *path)
+{
+	return read_by(dir, path, O_CREAT);
+}
+
 static int op_read_only(int dir, const char *path)
 {
-	char text[64];
-	int fd = openat(dir, path, O_RDONLY | O_NONBLOCK);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-
-	if (n > 0 && fwrite(text, 1, (size_t)n, stdout) == 0)
-		perror("stdout");
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 ? -1 : 0;
+	return read_by(dir, path, 0);
 }
 
 /* By a descriptor that opens nothing. */
