@@ -81,15 +81,27 @@ void lp_pending_accept(struct lp_gate *gate)
 	}
 }
 
+/* Both from now on; zero: never. */
+static bool comes_sooner(const struct timespec *a, const struct timespec *b)
+{
+	if (!a->tv_sec && !a->tv_nsec)
+		return false;
+	return a->tv_sec == b->tv_sec ? a->tv_nsec <= b->tv_nsec : a->tv_sec < b->tv_sec;
+}
+
 void lp_pending_set_timer(const struct lp_gate *gate)
 {
 	long ms = gate->arrivals ? ARRIVAL_TIMEOUT_MS : 0;
-	struct itimerspec spec = {0};
+	struct itimerspec spec = {0}, now;
 
 	if (gate->waiters || (gate->proxy.first && gate->proxy.is_held_up) ||
 		(gate->resolver.first && gate->resolver.is_held_up))
 		ms = RETRY_MS;
 	spec.it_value = (struct timespec){ms / 1000, ms % 1000 * 1000000};
+	/* never later than it is set already: who comes new must not delay those who wait */
+	if (ms && timerfd_gettime(gate->timer, &now) == 0 &&
+		comes_sooner(&now.it_value, &spec.it_value))
+		return;
 	timerfd_settime(gate->timer, 0, &spec, NULL);
 }
 

@@ -797,7 +797,7 @@ static int act_killed(char **arguments)
 	for (int round = 0; round < 18; round++) {
 		for (size_t i = 0; i < COUNT(pids); i++)
 			pids[i] = start_waiter(&at);
-		usleep(20000);
+		usleep(5000); /* less than the supervisor leaves them alone */
 		for (size_t i = 0; i < COUNT(pids); i++)
 			kill(pids[i], SIGKILL);
 		for (size_t i = 0; i < COUNT(pids); i++)
