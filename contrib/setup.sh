@@ -90,6 +90,8 @@ test_needs()
 	cmd:mkfs.xfs     xfsprogs          xfsprogs         xfsprogs    xfsprogs
 	sys:useradd      passwd            shadow-utils     shadow      shadow
 	sys:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-system-x86_64
+	sys:qemu-system-aarch64 qemu-system-arm qemu-system-aarch64-core qemu-system-aarch64 qemu-system-aarch64
+	sys:aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu,libc6-dev-arm64-cross - - -
 	sys:mke2fs       e2fsprogs         e2fsprogs        e2fsprogs   e2fsprogs
 	sys:gpgv         gpgv              gnupg2           gnupg       gnupg
 	sys:xz           xz-utils          xz               xz          xz

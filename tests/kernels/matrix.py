@@ -4,9 +4,9 @@
     matrix.py [--filter REGEX] [--all] KERNEL
 
 What runs there is said in `inside`; --all: every row, which takes more than ten minutes. What doctor says there is compared with what kernels.tsv wants and
-with what the scenarios showed. LANDPEN, PROBE, ATTACKS: the programs to test, static ones. A kernel that has not
-been fetched (boot --fetch) is a skip; with CI=true or LANDPEN_NO_SKIP=1 it is fetched, and a failure if
-that fails. MATRIX_DIR: where KERNEL.json (each result) is kept, and table.md, a table of them all.
+with what the scenarios showed. LANDPEN, PROBE, ATTACKS: the programs to test, static ones; for an
+aarch64 kernel they are built in MATRIX_DIR. A kernel that has not been fetched (boot --fetch) is a
+skip; with CI=true or LANDPEN_NO_SKIP=1 it is fetched, and a failure if that fails. MATRIX_DIR: where KERNEL.json (each result) is kept, and table.md, a table of them all.
 """
 import argparse
 import json
@@ -14,7 +14,9 @@ import os
 import re
 import resource
 import subprocess
+import shutil
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -57,9 +59,34 @@ class Tap:
         return 1 if self.failed else 0
 
 
-def start(kernel, number, options):
-    files = {"LANDPEN": "landpen", "PROBE": "probe", "ATTACKS": "attacks"}
-    add = [f"{os.environ[name]}:/matrix/{target}" for name, target in files.items()]
+def find_programs():
+    return {"landpen": os.environ["LANDPEN"], "probe": os.environ["PROBE"],
+            "attacks": os.environ["ATTACKS"]}
+
+
+def cross_build(folder, place):
+    """The same for aarch64, with the unit tests and their loader; place is what boot has fetched."""
+    def run(*words):
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        if done.returncode:
+            raise OSError(f"{words[0]}: {done.stdout[-2000:]}")
+        return done.stdout.strip()
+
+    source = HERE.parent.parent
+    if not (folder / "build.ninja").exists():
+        run("meson", "setup", folder, source, "--cross-file", f"{place}/root.ini", "--cross-file",
+            source / "compat/aarch64/aarch64.ini", "-Dbuildtype=release", "-Dwerror=true")
+    run("ninja", "-C", folder, "guest")
+    programs = {name: folder / "tests" / name for name in ("probe", "attacks")}
+    programs |= {f"units/{path.name}": path for path in folder.glob("tests/test-*") if path.is_file()}
+    for name in ("ld-linux-aarch64.so.1", "libc.so.6"):
+        programs[f"loader/{name}"] = run("aarch64-linux-gnu-gcc", f"-print-file-name={name}")
+    return programs | {"landpen": folder / "landpen"}
+
+
+def start(kernel, number, programs, options):
+    add = [f"{source}:/matrix/{target}" for target, source in programs.items()]
     add += [f"{HERE.parent / name}:/matrix/{name}" for name in ("scenarios", "lib", "network")]
     add += [f"{HERE / name}:/matrix/{name}" for name in ("inside", "native.marks", "bwrap.marks")]
     command = [sys.executable, HERE / "boot", "--python"]
@@ -73,7 +100,7 @@ def start(kernel, number, options):
 
 def follow(guest, tap, kernel):
     """Says the guest's results as they come; returns (the results, what doctor said)."""
-    part, doctor, results, planned = "", [], [], Counter()
+    part, doctor, results, planned, begin = "", [], [], Counter(), time.monotonic()
     for line in guest.stdout:
         line = line.rstrip("\n")
         found = LINE.match(line)
@@ -81,6 +108,7 @@ def follow(guest, tap, kernel):
             part = line[7:]
         elif part == "doctor" and line.startswith("{"):
             doctor.append(json.loads(line))
+            print(f"{line}, after {time.monotonic() - begin:.0f} s")
         elif found:
             bad, row, who, backend, what, skip = found.groups()
             tap.say(not bad, f"{kernel['name']} {part} {row or ''} {backend or ''}: {what}", skip)
@@ -168,11 +196,14 @@ def describe(kernel):
 
 
 def find_missing(kernel):
-    """Why the kernel cannot be booted, or None."""
+    """(Why the kernel cannot be booted, or None; the folder that it has been fetched to.)"""
     if not describe(kernel) and not MUST_RUN:
-        return "not fetched: tests/kernels/boot --fetch"
+        return "not fetched: tests/kernels/boot --fetch", None
+    if kernel["arch"] == "arm64" and not shutil.which("aarch64-linux-gnu-gcc"):
+        return "no aarch64-linux-gnu-gcc", None
     fetched = boot("--fetch", kernel["name"])
-    return " ".join(fetched.stderr.splitlines()[-1:]) if fetched.returncode else None
+    return " ".join(fetched.stderr.splitlines()[-1:]) if fetched.returncode else None, \
+        fetched.stdout.strip()
 
 
 def main():
@@ -184,11 +215,13 @@ def main():
     kernels = read_kernels()
     kernel = kernels[options.kernel]
     tap = Tap()
-    missing = find_missing(kernel)
+    missing, place = find_missing(kernel)
     if missing:
         tap.say(not MUST_RUN, f"{kernel['name']}: {missing}", None if MUST_RUN else missing)
         return tap.end()
-    guest = start(kernel, list(kernels).index(options.kernel), options)
+    programs = cross_build(Path(os.environ["MATRIX_DIR"], "build-arm64"), place) \
+        if kernel["arch"] == "arm64" else find_programs()
+    guest = start(kernel, list(kernels).index(options.kernel), programs, options)
     results, doctor = follow(guest, tap, kernel)
     tap.say(guest.wait() != 125, f"{kernel['name']}: the guest came to its end")
     compare_doctor(tap, kernel, doctor, results)
