@@ -6,21 +6,27 @@
 What runs there is said in `inside`; --all: every row, which takes more than ten minutes. What doctor says there is compared with what kernels.tsv wants and
 with what the scenarios showed. LANDPEN, PROBE, ATTACKS: the programs to test, static ones; for an
 aarch64 kernel they are built in MATRIX_DIR. A kernel that has not been fetched (boot --fetch) is a
-skip; with CI=true or LANDPEN_NO_SKIP=1 it is fetched, and a failure if that fails. MATRIX_DIR: where KERNEL.json (each result) is kept, and table.md, a table of them all.
+skip; with CI=true or LANDPEN_NO_SKIP=1 it is fetched, and a failure if that fails.
+MATRIX_DIR: where the rows for the table in README.md are kept; see ../lib/hosts.py.
 """
 import argparse
 import json
 import os
 import re
 import resource
-import subprocess
 import shutil
+import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lib"))
+
+import hosts  # pylint: disable=wrong-import-position
+
 SCENARIOS = HERE.parent / "scenarios"
 MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("LANDPEN_NO_SKIP") == "1"
 LINE = re.compile(r"(not )?ok \d+ - (?:(\S+) (root|user)/(\w+): )?(.*?)(?: # SKIP ?(.*))?$")
@@ -33,15 +39,10 @@ def read_kernels():
     return {row[0]: dict(zip(rows[0], row)) for row in rows[1:]}
 
 
-def read_promises():
-    """For each scenario the table that it stands in, and for each table what its first line says."""
-    tables, titles = {}, {}
-    for path in sorted(SCENARIOS.glob("*.tsv")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        titles[path.stem] = re.split(r"[:.]", lines[0].lstrip("# "), maxsplit=1)[0]
-        for line in lines:
-            tables[line.split("\t")[0]] = path.stem
-    return tables, titles
+def read_tables():
+    """For each scenario the table that it stands in."""
+    return {line.split("\t")[0]: path.stem for path in SCENARIOS.glob("*.tsv")
+            for line in path.read_text(encoding="utf-8").splitlines()}
 
 
 class Tap:
@@ -106,9 +107,9 @@ def follow(guest, tap, kernel):
         found = LINE.match(line)
         if line.startswith("# part "):
             part = line[7:]
+            print(f"{line}, after {time.monotonic() - begin:.0f} s")
         elif part == "doctor" and line.startswith("{"):
             doctor.append(json.loads(line))
-            print(f"{line}, after {time.monotonic() - begin:.0f} s")
         elif found:
             bad, row, who, backend, what, skip = found.groups()
             tap.say(not bad, f"{kernel['name']} {part} {row or ''} {backend or ''}: {what}", skip)
@@ -154,34 +155,28 @@ def compare_doctor(tap, kernel, doctor, results):
     check(BACKENDS.get(usual, usual) in taken, f"the runs were held by {usual}")
 
 
-def write_table(folder):
-    tables, titles = read_promises()
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
-    names = [name for name in read_kernels() if name in found]
-    lines = ["| promise | " + " | ".join(
-        f"{name} ({found[name]['package']}, ABI {found[name]['abi']})" for name in names) + " |",
-        "| --- |" + " --- |" * len(names)]
-    for table, title in titles.items():
-        cells = []
-        for name in names:
-            rows = [result for result in found[name]["results"]
-                    if tables.get(result["row"]) == table and result["part"] in ("user", "root")]
-            marks = Counter(result["mark"] for result in rows if result["verdict"] == "passed")
-            failed = sum(result["verdict"] == "failed" for result in rows)
-            cell = ", ".join(f"{mark} {count}" for mark, count in marks.most_common())
-            refused = sum(result["mark"] == "refused" and result["verdict"] == "passed" and
-                          tables.get(result["row"]) == table for result in found[name]["results"])
-            if refused:
-                cell += f"; natively refused {refused}"
-            cells.append((f"**FAILED {failed}** " if failed else "") + (cell or "-"))
-        lines.append(f"| {title} ({table}) | " + " | ".join(cells) + " |")
-    cells = []
-    for name in names:
-        gate = [result["verdict"] for result in found[name]["results"] if result["part"] == "gate"]
-        cells.append((f"**FAILED {gate.count('failed')}** " if "failed" in gate else "") +
-                     f"{read_kernels()[name]['mark']} {gate.count('passed')}")
-    lines.append("| Attacks on the gate | " + " | ".join(cells) + " |")
-    (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def make_rows(kernel, doctor, results):
+    """The rows of the kept table: as an ordinary user and as root, what landpen took by itself."""
+    tables = read_tables()
+    name = "Linux " + kernel["name"].replace("-arm64", " on aarch64")
+    rows = []
+    for who, title in (("user", "an ordinary user"), ("root", "root")):
+        held = defaultdict(Counter)
+        for result in results:
+            if result["verdict"] == "passed" and result["part"] == who:
+                held[tables[result["row"]]][result["mark"]] += 1
+            elif result["verdict"] == "passed" and (result["part"], who) == ("gate", "user"):
+                held["names"][kernel["mark"]] += 1
+        rows.append(hosts.make_row(f"{name}, {title}", held, find_other(kernel, doctor, results)))
+    return rows
+
+
+def find_other(kernel, doctor, results):
+    """What comes of asking for the back end that landpen does not take by itself."""
+    if kernel["mark"] != "native":
+        return hosts.name_refusal(doctor[1]["policy"]["why"])
+    ran = any(result["part"] == "bwrap" and result["verdict"] == "passed" for result in results)
+    return "bwrap" if ran else hosts.UNTRIED
 
 
 def boot(*words):
@@ -225,13 +220,13 @@ def main():
     results, doctor = follow(guest, tap, kernel)
     tap.say(guest.wait() != 125, f"{kernel['name']}: the guest came to its end")
     compare_doctor(tap, kernel, doctor, results)
-    if "MATRIX_DIR" in os.environ:
-        folder = Path(os.environ["MATRIX_DIR"])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{options.kernel}.json").write_text(json.dumps(
-            {"package": describe(kernel), "abi": kernel["abi"], "results": results}, indent=1) + "\n",
-            encoding="utf-8")
-        write_table(folder)
+    if options.filter == "." and not options.all and len(doctor) == 2:
+        rows = make_rows(kernel, doctor, results)
+        hosts.write_rows(f"{os.environ['MATRIX_DIR']}/{options.kernel}.rows", rows)
+        for row in rows:
+            difference = hosts.find_differences(row)
+            tap.say(not difference, f"{row[0]}: as README.md has it" +
+                    (f": {difference}" if difference else ""))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"# {used.ru_utime + used.ru_stime:.0f} s of processor time")
     return tap.end()
