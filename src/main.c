@@ -145,6 +145,7 @@ static int load_policy(struct session *session)
 		.project_dir = cmdline->project_dir,
 		.single_file = cmdline->single_file,
 		.no_project_file = cmdline->no_project_file,
+		.looks_only = cmdline->verb != LP_VERB_RUN,
 		.network = cmdline->network,
 		.rulesets = &cmdline->rulesets,
 		.wishes = cmdline->wishes,
