@@ -145,6 +145,7 @@ static int load_policy(struct session *session)
 		.project_dir = cmdline->project_dir,
 		.single_file = cmdline->single_file,
 		.no_project_file = cmdline->no_project_file,
+		.control_fd = cmdline->control_fd,
 		.network = cmdline->network,
 		.rulesets = &cmdline->rulesets,
 		.wishes = cmdline->wishes,

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""What a command would try against what srt's settings and options bring into the pen; prints TAP.
+
+The control channel (--control-fd), the proxies beyond (mitmProxy, parentProxy, ...Port), the
+environment that passes, the files that say what the next run may, and the words it can put into
+what landpen tells. A denial is a triple: without a pen, in it, and in one where nothing is at stake.
+"""
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import threading
+import time
+
+from pens import USER, Place
+from keys import settings
+
+TESTS = []
+OPEN = {"allowedDomains": ["localhost"], "deniedDomains": []}
+CLOSED = {"allowedDomains": [], "deniedDomains": []}
+FETCH = "curl -s -o /dev/null -w '%{http_code}\\n' --noproxy '' http://localhost:$PORT/"
+
+
+class Failure(Exception):
+    pass
+
+
+def test(what):
+    def add(function):
+        TESTS.append((what, function))
+        return function
+    return add
+
+
+def need(good, why):
+    if not good:
+        raise Failure(why)
+
+
+def line(network=None, **more):
+    """An update, of the same files as settings()."""
+    return json.dumps({**json.loads(settings(**more)), "network": network or CLOSED}) + "\n"
+
+
+class Pen:
+    """A command in a pen that fetches whenever it is told to, and what it says."""
+
+    def __init__(self, place, *options, who="landpen", command=None, pass_fds=(), **more):
+        self.path = place.fixture()
+        place.settings(self.path, settings(**more))
+        command = command or f"while read -r x; do {FETCH}; done"
+        words = [place.tools[who], "-s", f"{self.path}/settings.json"] if who == "landpen" else []
+        variables = {"HOME": f"{self.path}/home", "OUT": f"{self.path}/out", "PATH": "/usr/local/bin:/usr/bin:/bin",
+                     "TMPDIR": f"{self.path}/tmp", "PORT": str(place.server), "LANG": "C.UTF-8"}
+        with open(f"{self.path}/stderr", "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                words + list(options) + ["bash", "-c", command], cwd=f"{self.path}/home/work", env=variables,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, pass_fds=pass_fds, bufsize=1,
+                **({"user": USER, "group": USER, "extra_groups": []} if os.getuid() == 0 else {}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+
+    def says(self):
+        if not select.select([self.process.stdout], [], [], 20)[0]:
+            raise Failure(f"it says nothing; {self.errors()}")
+        return self.process.stdout.readline().strip()
+
+    def fetch(self):
+        self.process.stdin.write("\n")
+        return self.says()
+
+    def becomes(self, status):
+        until = time.monotonic() + 15
+        while (last := self.fetch()) != status:
+            need(time.monotonic() < until, f"still {last}, not {status}; {self.errors()}")
+
+    def errors(self):
+        with open(f"{self.path}/stderr", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+
+
+class Channel:
+    """A pipe, or an ordinary file: what is written to it, and the descriptor that landpen reads."""
+
+    def __init__(self, place, kind):
+        if kind == "pipe":
+            self.reader, self.writer = os.pipe()
+            return
+        with place.lock:
+            place.count += 1
+            path = f"{place.path}/{place.count}.updates"
+        self.writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self.reader = os.open(path, os.O_RDONLY)
+
+    def write(self, data):
+        data = data.encode() if isinstance(data, str) else data
+        while data:
+            data = data[os.write(self.writer, data):]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+def pen_of(place, channel, **more):
+    return Pen(place, "--control-fd", str(channel.reader), pass_fds=[channel.reader], **more)
+
+
+# ---- the control channel --------------------------------------------------------------------------
+
+def both(what):
+    def add(function):
+        for kind in ("pipe", "file"):
+            TESTS.append((f"{what}, by a {kind}", lambda place, kind=kind: function(place, kind)))
+        return function
+    return add
+
+
+@both("control: a host comes and goes")
+def _comes_and_goes(place, kind):
+    with Channel(place, kind) as channel, pen_of(place, channel) as pen:
+        need(pen.fetch() == "403", "open from the start")
+        channel.write(line(OPEN))
+        pen.becomes("200")
+        channel.write(line())
+        pen.becomes("403")
+        need(pen.errors() == "", pen.errors())
+
+
+@both("control: bytes that are no update change nothing, and the next update holds")
+def _junk(place, kind):
+    junk = [b"{\n", b"\xff\xfe{}\n", b"\0\0\0\n", b"[]\n", b"null\n", b'{"network": 1}\n', b"\n\n \t\r\n",
+            b'{"a": "' + b"x" * (2 << 20) + b'"}\n', b"{" * 5000 + b"\n",
+            line({**OPEN, "allowedDomains": ["localhost", 1]}).encode(),
+            line(OPEN).encode().replace(b"localhost", b"local\xc3\x28host"),
+            line({**OPEN, "deniedDomains": ["a b.com"]}).encode()]
+    with Channel(place, kind) as channel, pen_of(place, channel) as pen:
+        need(pen.fetch() == "403", "open from the start")
+        for bad in junk:
+            channel.write(bad)
+        # comes after all of them: when it holds, they have been read
+        channel.write(line({"allowedDomains": ["localhost:1", "127.0.0.1"], "deniedDomains": ["localhost"]}))
+        until = time.monotonic() + 15
+        while pen.errors().count("Invalid config") < len(junk) - 1:
+            need(time.monotonic() < until, f"not all were named: {pen.errors()}")
+            need(pen.fetch() == "403", "junk opened it")
+        need(pen.fetch() == "403", "junk opened it")
+        said = pen.errors()
+        need(len(said) < 20000 and not re.search(r"[\0-\10\13-\37\177]", said), "what is said has the junk in it")
+        channel.write(line(OPEN))
+        pen.becomes("200")
+
+
+@both("control: an update in pieces holds when it is whole")
+def _pieces(place, kind):
+    update = line(OPEN).encode()
+    with Channel(place, kind) as channel, pen_of(place, channel) as pen:
+        for i in range(len(update) - 1):
+            channel.write(update[i:i + 1])
+        need(pen.fetch() == "403", "half a line was taken for one")
+        channel.write(update[-1:])
+        pen.becomes("200")
+        need(pen.errors() == "", pen.errors())
+
+
+@both("control: a flood of updates: the last one holds")
+def _flood(place, kind):
+    with Channel(place, kind) as channel, pen_of(place, channel) as pen:
+        for _ in range(500):
+            channel.write(line(OPEN) + line())
+        channel.write(line(OPEN))
+        pen.becomes("200")
+        channel.write(line())
+        pen.becomes("403")
+
+
+@test("control: what a file has at the start holds for the first connection")
+def _backlog(place):
+    with Channel(place, "file") as channel:
+        channel.write(line(OPEN))
+        with pen_of(place, channel) as pen:
+            need(pen.fetch() == "200", "not open at once")
+        channel.write(line())
+        os.lseek(channel.reader, 0, os.SEEK_SET)
+        with pen_of(place, channel, network__allowedDomains=["localhost"]) as pen:
+            need(pen.fetch() == "403", "not closed at once")
+
+
+# each thread connects again and again; once anybody was refused, no later one may get in
+RACE = """
+import http.client, os, threading
+closed, late, started = threading.Event(), [], [0]
+def one():
+    for _ in range(1000):
+        was = closed.is_set()
+        c = http.client.HTTPConnection(*os.environ["HTTP_PROXY"].split("/")[2].split(":"))
+        c.request("GET", "http://localhost:" + os.environ["PORT"] + "/")
+        status = c.getresponse().status
+        c.close()
+        started[0] += status == 200
+        if started[0] == 200:
+            print("under way", flush=True)
+        if status == 403:
+            closed.set()
+            if was:
+                return
+        elif was:
+            late.append(status)
+threads = [threading.Thread(target=one) for _ in range(8)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print("late" if late else "never late" if closed.is_set() else "never closed", flush=True)
+"""
+
+
+@test("control: after the first refusal of a host no connection gets to it, while many are made")
+def _race(place):
+    with Channel(place, "file") as channel:
+        with pen_of(place, channel, command=f"exec python3 -c '{RACE}'", network__allowedDomains=["localhost"]) as pen:
+            need((said := pen.says()) == "under way", f"{said}; {pen.errors()}")
+            channel.write(line())
+            while (said := pen.says()) == "under way":
+                pass
+            need(said == "never late", f"{said}; {pen.errors()}")
+
+
+# every descriptor of every process that can be seen, written to
+FEED = """
+import glob, json, os
+update = open("update").read()
+for at in glob.glob("/proc/*/fd/*") + ["/proc/self/fd/%d" % i for i in range(3, 64)]:
+    try:
+        fd = os.open(at, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND)
+    except OSError:
+        continue
+    if os.readlink("/proc/self/fd/%d" % fd).find("CHANNEL") >= 0:
+        os.write(fd, update.encode())
+"""
+
+
+@test("control: the command does not have the descriptor, and finds no other way to it")
+def _reach(place):
+    feed = f"python3 -c '{FEED}'"
+    with Channel(place, "file") as channel:
+        name = os.readlink(f"/proc/self/fd/{channel.writer}")
+        command = (f"cat >update; [ -e /proc/self/fd/{channel.reader} ] && echo has it; " + feed.replace("CHANNEL", name)
+                   + f"; {FETCH}")
+        outcome = {}
+        for who in ("bare", "landpen"):
+            os.ftruncate(channel.writer, 0)
+            os.chmod(name, 0o666)
+            with Pen(place, *(["--control-fd", str(channel.reader)] if who == "landpen" else []), who=who,
+                     command=command, pass_fds=[channel.reader], filesystem__allowWrite=[".", place.path]) as pen:
+                pen.process.stdin.write(line(OPEN))
+                pen.process.stdin.close()
+                outcome[who] = [pen.says()] + ([pen.says()] if who == "bare" else [])
+                pen.process.wait(20)
+                outcome[who].append(os.path.getsize(name) > 0)
+                pen.process.stdin = open(os.devnull, "w", encoding="utf-8")
+        need(outcome == {"bare": ["has it", "200", True], "landpen": ["403", False]}, str(outcome))
+
+
+# what is done to a channel that has a name where the command may write
+BY_NAME = {
+    "writing": 'os.open("c", os.O_WRONLY | os.O_NONBLOCK)',
+    "reading": 'os.read(os.open("c", os.O_RDONLY | os.O_NONBLOCK), 1)',
+    "renaming": 'os.rename("c", "d")',
+    "removing": 'os.unlink("c")',
+    "linking": 'os.link("c", "d")',
+    "replacing": 'os.mkfifo("e"); os.rename("e", "c")',
+}
+for _what, _act in BY_NAME.items():
+    @test(f"control: {_what} a FIFO in a writable folder")
+    def _by_name(place, act=_act):
+        words = {}
+        for who, control in (("bare", ""), ("landpen", "--control-fd 5"), ("other", "")):
+            start = "" if who == "bare" else f'"$SRT" -s $OUT/../settings.json {control} '
+            words[who] = place.single(
+                "bare" if who == "bare" else "landpen", settings(filesystem__allowWrite=["~"]),
+                "mkfifo c", f"exec 5<>c; echo >&5; {start}python3 -c 'import os; {act}; print(\"done\")' 2>&1 | tail -1")
+        need((words["bare"], words["other"]) == ("done", "done") and "Permission denied" in words["landpen"], str(words))
+
+
+def main():
+    failed = 0
+    pattern = sys.argv[1] if len(sys.argv) > 1 else ""
+    chosen = [(what, function) for what, function in TESTS if re.search(pattern, what)]
+    print(f"1..{len(chosen)}", flush=True)
+    with Place() as place:
+        for number, (what, function) in enumerate(chosen, 1):
+            why = ""
+            try:
+                function(place)
+            except (Failure, OSError, ValueError, subprocess.TimeoutExpired) as error:
+                why, failed = f"{type(error).__name__}: {error}", failed + 1
+            print(f"{'not ok' if why else 'ok'} {number} - {what}", flush=True)
+            for text in why.splitlines():
+                print(f"# {text}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
