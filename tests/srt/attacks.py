@@ -9,6 +9,7 @@ import json
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +33,11 @@ def test(what):
         TESTS.append((what, function))
         return function
     return add
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def need(good, why):
@@ -293,6 +299,135 @@ for _what, _act in BY_NAME.items():
                 "bare" if who == "bare" else "landpen", settings(filesystem__allowWrite=["~"]),
                 "mkfifo c", f"exec 5<>c; echo >&5; {start}python3 -c 'import os; {act}; print(\"done\")' 2>&1 | tail -1")
         need((words["bare"], words["other"]) == ("done", "done") and "Permission denied" in words["landpen"], str(words))
+
+
+# ---- the proxies beyond ---------------------------------------------------------------------------
+
+# serve PATH|PORT WORD: outside the pen, answers every request with WORD for as long as the act lasts
+SERVE = """
+serve() {
+	python3 -c '
+import os, socket, sys
+if sys.argv[1].isdigit():
+    s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+else:
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(sys.argv[1])
+s.listen()
+os.fork() and os._exit(0)
+s.settimeout(15)
+try:
+    while True:
+        c, _ = s.accept()
+        c.recv(4096)
+        c.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n%s" % (len(sys.argv[2]), sys.argv[2].encode()))
+        c.close()
+except OSError:
+    pass
+' "$@" </dev/null >/dev/null 2>&1
+}
+"""
+THROUGH = "curl -s -m 5 --noproxy - http://a.ok.test/ || true"
+
+
+def mitm(path, **more):
+    return settings(network__allowedDomains=["*.ok.test"], filesystem__allowWrite=["~"],
+                    network__mitmProxy={"socketPath": path, "domains": ["*.ok.test"]}, **more)
+
+
+# what the command puts where the proxy's socket is; m/s is that one, $OUT/victim one that it may not reach
+SWAPS = {
+    "a symlink to another socket": "rm -f m/s; ln -s $OUT/victim m/s",
+    "a symlink that is moved there": "ln -s $OUT/victim m/t; mv -T m/t m/s",
+    "a folder with such a symlink": "mkdir n; ln -s $OUT/victim n/s; mv m o; mv n m",
+    "a symlink for its folder": "ln -s $OUT/links l; mv m o; mv l m",
+    "another socket of the folder": "mv -T m/other m/s",
+}
+for _what, _swap in SWAPS.items():
+    @test(f"mitmProxy: the socket is not replaced by {_what}")
+    def _swapped(place, swap=_swap):
+        words = []
+        for who in ("bare", "landpen", "other"):
+            # bare it is reached by the name; in the other pen by a rule
+            fetch = "curl -s -m 5 --unix-socket m/s http://x/" if who != "landpen" else THROUGH
+            start = "" if who == "bare" else '"$SRT" -s $OUT/../settings.json '
+            text = (mitm("~/work/m/s") if who == "landpen" else
+                    settings(filesystem__allowWrite=["~"], network__allowUnixSockets=["$OUT/victim", "~/work/m/*"]))
+            words.append(place.single(
+                "bare" if who == "bare" else "landpen", text, "mkdir m $OUT/links; ln -s $OUT/victim $OUT/links/s",
+                f"{SERVE} serve m/s proxy; serve $OUT/victim victim; serve m/other victim; "
+                f"{start}bash -c '({swap}) 2>/dev/null; {fetch}'"))
+        need(words == ["victim", "proxy", "victim"], str(words))
+
+
+@test("mitmProxy: a symlink that the command could have put on the way stops the run")
+def _planted(place):
+    words = [place.single("landpen", mitm(path), "mkdir $OUT/m; ln -s $OUT/m m; ln -s m ../n",
+                          f'{SERVE} serve $OUT/m/s proxy; "$SRT" -s $OUT/../settings.json bash -c \'{THROUGH}\' 2>&1 | head -1')
+             for path in ("~/work/m/s", "$OUT/m/s")]
+    need("symbolic link" in words[0] and "proxy" not in words[0] and words[1] == "proxy", str(words))
+
+
+@test("mitmProxy: without rules for files a symlink in its place is not followed")
+def _unheld(place):
+    act = f"{SERVE} serve m/s proxy; serve $OUT/victim victim; "
+    run = f'"$SRT" -s $OUT/../settings.json bash -c \'rm m/s; ln -s $OUT/victim m/s; {THROUGH}\''
+    words = [place.single("bare", "-", "mkdir m",
+                          act + "rm m/s; ln -s $OUT/victim m/s; curl -s --unix-socket m/s http://x/"),
+             place.single("landpen", mitm("~/work/m/s", filesystem__disabled=True), "mkdir m", act + run),
+             place.single("landpen", mitm("~/work/m/s", filesystem__disabled=True), "mkdir m",
+                          act + run.replace("rm m/s; ln -s $OUT/victim m/s; ", ""))]
+    need(words[0] == "victim" and "victim" not in words[1] and words[2] == "proxy", str(words))
+
+
+# the command listens where the proxy beyond is not, and shows what it is sent
+LISTEN = """
+import socket, threading, urllib.request
+try:
+    s = socket.create_server(("127.0.0.1", %d))
+except OSError as error:
+    raise SystemExit(error.strerror)
+def one():
+    c, _ = s.accept()
+    print("secret" if b"Basic" in c.recv(4096) else "nothing", flush=True)
+    c.close()
+t = threading.Thread(target=one, daemon=True)
+t.start()
+try:
+    urllib.request.urlopen("http://ok.test/", timeout=5)
+except OSError:
+    pass
+t.join(5)
+"""
+
+
+@test("parentProxy: the command does not get its password by listening in its place")
+def _listen(place):
+    port = free_port()
+    program = LISTEN % port
+    words = []
+    for who, proxy in (("bare", ""), ("landpen", {"http": f"http://me:secret@127.0.0.1:{port}"}),
+                       ("landpen", {"http": f"http://me:secret@127.0.0.1:{free_port()}"})):
+        start = (f"http_proxy=http://me:secret@127.0.0.1:{port}" if who == "bare"
+                 else '"$SRT" -s $OUT/../settings.json')
+        text = settings(network__allowedDomains=["ok.test"], **({"network__parentProxy": proxy} if proxy else {}))
+        words.append(place.single(who, text, "", f"{start} python3 -c '{program}' 2>&1"))
+    need(words == ["secret", "exit 1 Address already in use", "ok"], str(words))
+
+
+@test("parentProxy: what the command sets inside is not asked")
+def _inside(place):
+    port = free_port()
+    act = (f"{SERVE} serve {port} beyond; START bash -c 'export http_proxy=http://127.0.0.1:{port} "
+           f"HTTP_PROXY=http://127.0.0.1:{port}; curl -s -m 5 http://ok.test/ || echo none'")
+    pen = '"$SRT" -s $OUT/../settings.json'
+    words = [place.single("bare", "-", "", act.replace("START", "")),
+             place.single("landpen", settings(network__allowedDomains=["ok.test"]), "", act.replace("START", pen)),
+             place.single("landpen", settings(network__allowedDomains=["ok.test"],
+                                              network__parentProxy={"http": f"http://127.0.0.1:{port}"}), "",
+                          act.replace("START", pen).replace(f"export http_proxy=http://127.0.0.1:{port} "
+                                                            f"HTTP_PROXY=http://127.0.0.1:{port}; ", ""))]
+    need(words[0] == "beyond" and words[1] != "beyond" and words[2] == "beyond", str(words))
 
 
 def main():
