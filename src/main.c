@@ -436,7 +436,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc > 0 && !strcmp(argv[0], LP_INIT_NAME) && getpid() == 1)
-		return lp_init_main(argc, argv);
+		return lp_init_main(argc);
 	if (argc > 0 && lp_srt_is(argv[0]))
 		return srt(&session, argc, argv);
 	if (lp_cmdline_parse(argc, argv, &session.cmdline, &session.err) < 0)

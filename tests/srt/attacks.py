@@ -430,6 +430,36 @@ def _inside(place):
     need(words[0] == "beyond" and words[1] != "beyond" and words[2] == "beyond", str(words))
 
 
+# ---- the environment ------------------------------------------------------------------------------
+
+# the loader of every program that is started with these makes a file
+TRACE = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": "$OUT/trace"}
+
+for _backend in ("landlock", "bwrap"):
+    @test(f"environment: what the loader reads there reaches the command only, {_backend}")
+    def _loader(place, backend=_backend):
+        act = f"ln -s $SRT $OUT/landpen; $OUT/landpen --backend {backend} -q -s $OUT/../settings.json true >/dev/null 2>&1 && "
+        look = "ls $OUT | grep -q trace && echo made || echo none"
+        words = [place.single("bare", "-", "", f"LD_DEBUG=files LD_DEBUG_OUTPUT=$OUT/trace bash -c true; {look}")]
+        for more in ([], ["$OUT"]):
+            text = settings(environment={"set": TRACE}, filesystem__allowWrite=[".", *more])
+            words.append(place.single("landpen", text, "", act + look))
+        need(words == ["made", "none", "made"], str(words))
+
+
+@test("environment: landpen's own processes obey nothing that the command sets")
+def _own(place):
+    # the command's variables in the pen it starts, which is the one around it
+    act = ("START bash -c 'LD_DEBUG=files LD_DEBUG_OUTPUT=$OUT/trace BASH_ENV=$PWD/env $SRT -s $OUT/../settings.json "
+           "touch $OUT/made' >/dev/null 2>&1; ls $OUT | grep -q -e trace -e made && echo made || echo none")
+    pen = '"$SRT" -s $OUT/../settings.json'
+    words = [place.single("bare", settings(filesystem__allowWrite=["$OUT"]), "",
+                          act.replace("START", "").replace("$SRT -s $OUT/../settings.json", "")),
+             place.single("landpen", settings(), "", act.replace("START", pen)),
+             place.single("landpen", settings(filesystem__allowWrite=["$OUT"]), "", act.replace("START", pen))]
+    need(words == ["made", "none", "made"], str(words))
+
+
 def main():
     failed = 0
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
