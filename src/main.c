@@ -146,6 +146,7 @@ static int load_policy(struct session *session)
 		.single_file = cmdline->single_file,
 		.no_project_file = cmdline->no_project_file,
 		.control_fd = cmdline->control_fd,
+		.looks_only = cmdline->verb != LP_VERB_RUN,
 		.network = cmdline->network,
 		.rulesets = &cmdline->rulesets,
 		.wishes = cmdline->wishes,

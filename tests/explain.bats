@@ -24,6 +24,15 @@ setup() {
 	SETTINGS
 }
 
+@test "what only looks makes nothing in the home, and a run does" {
+	run -0 "$LANDPEN" policy --ruleset claude
+	run -0 "$LANDPEN" explain --ruleset claude "$HOME/x"
+	run "$LANDPEN" doctor --ruleset claude true # whether this host can hold it is not asked
+	[ "$(ls -A "$HOME")" = project ]
+	run -0 "$LANDPEN" -q --ruleset claude true
+	[ -d "$HOME/.claude" ]
+}
+
 # said HOST REGEX: how explain answers for it.
 said() {
 	run -0 "$LANDPEN" explain -s net.json --host "$1"

@@ -45,6 +45,7 @@ static int begin(struct lp_load *load)
 		.sockets = sockets,
 		.depth = DEFAULT_DEPTH,
 		.is_srt = request->srt,
+		.looks_only = request->looks_only,
 		.command_line = request->command_line};
 	if (!policy || !sockets)
 		return -ENOMEM;

@@ -421,7 +421,7 @@ static int create_dir(const struct text *text, const char *dir, const char *key)
 	char shown[LP_SHOWN];
 	int r = own_path(text, dir, key, &path);
 
-	if (r < 0)
+	if (r < 0 || text->merge->looks_only)
 		return r;
 	r = lp_mkdir_all(path, 0700);
 	if (r < 0 && r != -ENOMEM)
@@ -440,7 +440,7 @@ static int create_file(const struct text *text, const char *file, const char *co
 	char shown[LP_SHOWN];
 	int r = own_path(text, file, key, &path);
 
-	if (r < 0)
+	if (r < 0 || text->merge->looks_only)
 		return r;
 	dir = lp_path_parent(path);
 	if (!dir)

@@ -78,6 +78,7 @@ struct lp_merge {
 	bool says_binding;         /* allowLocalBinding was said */
 	bool has_upstream;         /* some text names the proxy beyond */
 	bool is_srt;               /* the run is one of srt's */
+	bool looks_only;           /* nothing is to be made */
 	const char *command_line;  /* or NULL */
 	struct lp_known known;
 	/* Of the text at hand: */
@@ -115,7 +116,8 @@ int lp_upstream_parse(const char *url, bool bare, struct lp_upstream *ret_upstre
 
 /*
  * merge.c: makes the missing filesystem.createDirs of a text, mode 0700, below home only. Before
- * any rule is resolved, so that a rule finds them. A source that is not trusted makes nothing.
+ * any rule is resolved, so that a rule finds them. A source that is not trusted makes nothing, and
+ * nor does anybody where nothing will run.
  */
 int lp_merge_create(struct lp_merge *merge, const struct lp_source *source, const json_t *json,
 	struct lp_err *err);

@@ -41,6 +41,7 @@ struct lp_request {
 	const char *single_file;   /* --file: the only writable file; there is no project */
 	bool no_project_file;      /* --no-project-file */
 	int control_fd;            /* --control-fd: lists of hosts come over it; or 0 */
+	bool looks_only;           /* nothing will run: createDirs and createFiles make nothing */
 	enum lp_network_wish network;
 	const struct lp_strv *rulesets; /* --ruleset, in order; empty: picked by command */
 	const struct lp_wish *wishes;
