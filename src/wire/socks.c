@@ -86,15 +86,14 @@ enum lp_parse lp_socks_request(const uint8_t *buf, size_t len, struct lp_socks_r
 
 enum lp_parse lp_socks_answers(const uint8_t *buf, size_t len, size_t *ret_size)
 {
-	const uint8_t *reply = buf + 2;
-	size_t size = 2 + 4 + 2;
+	size_t size = 2 + 4 + 2; /* the choice of a method, the reply without its address */
 
 	if ((len >= 1 && buf[0] != VERSION) || (len >= 2 && buf[1] != LP_SOCKS_NO_AUTH) ||
-		(len >= 3 && reply[0] != VERSION) || (len >= 4 && reply[1] != LP_SOCKS_SUCCEEDED))
+		(len >= 3 && buf[2] != VERSION) || (len >= 4 && buf[3] != LP_SOCKS_SUCCEEDED))
 		return LP_PARSE_BAD;
 	if (len < 2 + 5)
 		return LP_PARSE_MORE;
-	switch (reply[3]) {
+	switch (buf[5]) {
 	case LP_SOCKS_IPV4:
 		size += 4;
 		break;
@@ -102,7 +101,7 @@ enum lp_parse lp_socks_answers(const uint8_t *buf, size_t len, size_t *ret_size)
 		size += 16;
 		break;
 	case LP_SOCKS_NAME:
-		size += 1 + (size_t)reply[4];
+		size += 1 + (size_t)buf[6];
 		break;
 	default:
 		return LP_PARSE_BAD;

@@ -115,6 +115,7 @@ static void test_answers(void **state)
 	size_t size = 0;
 
 	(void)state;
+	assert_int_equal(lp_socks_answers(NULL, 0, &size), LP_PARSE_MORE);
 	for (size_t i = 0; i < LP_ARRAY_SIZE(cases); i++) {
 		for (size_t len = 0; len < cases[i].size; len++)
 			assert_int_equal(
