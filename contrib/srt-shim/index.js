@@ -109,9 +109,10 @@ async function wrapWithSandbox(command, binShell, customConfig, abortSignal, nam
     new Report(report, named?.commandId || command, named?.commandText ?? command),
   )
   reports = reports.slice(-MAX_REPORTS)
-  const options = ['-q', '-s', file, '--report', report, '--control-fd', '3']
-  const words = [program, ...options, '--', shell, '-c', command]
-  return `${words.map(quote).join(' ')} 3<${quote(updates)}`
+  const follow = updates ? ['--control-fd', '3'] : []
+  const words = [program, '-q', '-s', file, '--report', report, ...follow, '--', shell, '-c', command]
+  const line = words.map(quote).join(' ')
+  return updates ? `${line} 3<${quote(updates)}` : line
 }
 
 async function wrapWithSandboxArgv(command, binShell, customConfig, abortSignal, cwd, options) {

@@ -273,10 +273,16 @@ static int protect_control(struct lp_load *load, struct lp_err *err)
 	struct lp_policy *policy = load->policy;
 	mode_t type;
 	lp_autofree char *path = NULL;
+	char shown[LP_SHOWN];
 	int r = 0;
 
 	if (load->request->control_fd)
 		path = name_of(load->request->control_fd, &type);
+	if (path && policy->files_disabled)
+		return lp_fail(err, EINVAL,
+			"%s %d: filesystem.disabled lets the command write to '%s'; use a pipe "
+			"without a name",
+			key, load->request->control_fd, lp_shown(shown, path));
 	if (path && lp_policy_may(policy, path, LP_ACCESS_WRITE).allowed)
 		r = add_own(load, LP_RULE_DENY_WRITE, path, key, err);
 	if (r == 0 && path && type == S_IFIFO &&
@@ -341,7 +347,7 @@ static int run(struct lp_load *load, struct lp_err *err)
 		r = lp_load_options(load, err);
 	if (r == 0 && !load->policy->files_disabled)
 		r = protect_settings(load, err);
-	if (r == 0 && !load->policy->files_disabled)
+	if (r == 0)
 		r = protect_control(load, err);
 	if (r == 0)
 		r = lp_rules_remove_planted(load->policy);

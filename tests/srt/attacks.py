@@ -287,6 +287,15 @@ def _reach(place):
         need(outcome == {"bare": ["has it", "200", True], "landpen": ["403", False]}, str(outcome))
 
 
+@test("control: without rules for files a channel that has a name stops the run")
+def _disabled(place):
+    text = settings(filesystem__disabled=True)
+    words = [place.single("landpen", text, "mkfifo c; : >f", f"{start} \"$SRT\" -s $OUT/../settings.json --control-fd 5 "
+                                                            "echo started 2>&1 | grep -o -e 'use a pipe' -e started")
+             for start in ("exec 5<>c;", "exec 5<f;", "exec 5< <(sleep 1);")]
+    need(words == ["use a pipe", "use a pipe", "started"], str(words))
+
+
 # what is done to a channel that has a name where the command may write
 BY_NAME = {
     "writing": 'os.open("c", os.O_WRONLY | os.O_NONBLOCK)',

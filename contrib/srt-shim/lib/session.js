@@ -47,25 +47,32 @@ export class Session {
 
   /**
    * The file that holds text, the one that its updates go to, and whether they are new. custom: what
-   * the call said of the network, which also holds of hosts that are allowed later.
+   * the call said of the network, which also holds of hosts that are allowed later. Without rules for
+   * files there are no updates: the command could write them.
    */
   settings(text, custom) {
     const said = JSON.stringify(custom?.network ?? null)
     const name = createHash('sha256').update(`${said}\n${text}`).digest('hex')
     const file = path.join(this.dir, `${name}.json`)
-    const updates = path.join(this.dir, `${name}.updates`)
+    const disabled = JSON.parse(text).filesystem?.disabled === true
+    const updates = disabled ? undefined : path.join(this.dir, `${name}.updates`)
     const isNew = !this.#settings.has(file)
     if (isNew) {
       writeFileSync(file, text, { mode: 0o600 })
-      writeFileSync(updates, '', { mode: 0o600 })
+      if (updates) {
+        writeFileSync(updates, '', { mode: 0o600 })
+      }
       this.#settings.set(file, { text, custom, updates, last: undefined })
     }
     return { file, updates, isNew }
   }
 
   forget(file) {
+    const { updates } = this.#settings.get(file)
     rmSync(file, { force: true })
-    rmSync(this.#settings.get(file).updates, { force: true })
+    if (updates) {
+      rmSync(updates, { force: true })
+    }
     this.#settings.delete(file)
   }
 
@@ -76,7 +83,7 @@ export class Session {
         ...JSON.parse(settings.text),
         network: network(config, settings.custom),
       })
-      if (line !== (settings.last ?? settings.text)) {
+      if (settings.updates && line !== (settings.last ?? settings.text)) {
         appendFileSync(settings.updates, `\n${line}\n`) // the one before may have been cut
         settings.last = line
       }

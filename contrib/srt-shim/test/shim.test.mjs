@@ -220,6 +220,21 @@ test('a line that was made before holds what has come since', () =>
     assert.equal(await once(), '200')
   }))
 
+test('a command without rules for files keeps its hosts', () =>
+  serving(async command => {
+    await SandboxManager.initialize(config({ disabled: true }, OPEN))
+    const running = start(await SandboxManager.wrapWithSandbox(command))
+    assert.equal(await running.fetch(), '200')
+    SandboxManager.updateConfig(config({ disabled: true }))
+    assert.equal(await running.fetch(), '200')
+    await running.end()
+    const later = start(await SandboxManager.wrapWithSandbox(command))
+    assert.notEqual(await later.fetch(), '200')
+    await later.end()
+    assert.deepEqual(
+      readdirSync(path.join(session(), readdirSync(session())[0])).filter(name => /updates/.test(name)), [])
+  }))
+
 test('updateConfig leaves files to what is wrapped later', async () => {
   await SandboxManager.initialize(config())
   const line = await SandboxManager.wrapWithSandbox('echo x > kept/file')
