@@ -161,10 +161,8 @@ static int deny_tool(struct lp_claude *claude, const char *text, const char *key
 	if (is_tool(text, name, reading) || is_tool(text, name, writing) ||
 		is_tool(text, name, fetching))
 		return LP_CLAUDE_FAIL(claude, key,
-			"'%s' cannot be held; landpen holds Read(PATH), Edit(PATH) and "
-			"WebFetch(domain:HOST) without '!' and '\\'; give --settings a copy "
-			"without "
-			"it",
+			"'%s' cannot be held; Read(PATH), Edit(PATH) and WebFetch(domain:HOST) "
+			"can, without '!' and '\\'; give --settings a copy without it",
 			shown);
 	if (!claude->unheld.len)
 		snprintf(claude->unheld_key, sizeof(claude->unheld_key), "%s", key);

@@ -143,7 +143,6 @@ int lp_init_main(int argc)
 {
 	struct init init = {.signals = -1, .watch = {.socket = 3}};
 	struct lp_strv environment = {0}, command = {0};
-	static char *none[] = {NULL};
 	struct lp_plan plan;
 	struct lp_err err;
 	sigset_t chld;
@@ -151,7 +150,8 @@ int lp_init_main(int argc)
 
 	if (argc != 1 || getpid() != 1 || take_descriptors(3) < 0 ||
 		receive_plan(3, &plan, &ignored, &blocked) < 0 ||
-		receive_command(12, &environment, &command) < 0 || !command.count)
+		receive_command(12, &environment, &command) < 0 || !environment.count ||
+		!command.count)
 		return 125;
 	/* what a sharing process could ptrace or read: nothing; the socket is in here */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -170,8 +170,7 @@ int lp_init_main(int argc)
 	lp_watch_tell(&init.watch, LP_MESSAGE_STARTED, 0, 0);
 	init.watch.command = fork();
 	if (init.watch.command == 0)
-		become_command(command.items, environment.count ? environment.items : none, ignored,
-			blocked);
+		become_command(command.items, environment.items, ignored, blocked);
 	if (init.watch.command < 0) {
 		lp_fail(&err, errno, "fork: %m");
 		return refuse(&init, &err);
