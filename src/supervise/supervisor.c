@@ -37,13 +37,13 @@ struct supervisor {
 	struct updates updates;
 	struct rlimit files; /* the caller's */
 	int events, signals;
+	bool has_callers;
 	int handover[2]; /* the confined process sends the listener over it */
 	int listener;
 };
 
 enum source {
-	SOURCE_LISTENER = 0,
-	SOURCE_HANDOVER,
+	SOURCE_HANDOVER = 0,
 	SOURCE_GATE,
 	SOURCE_BROKER,
 	SOURCE_SIGNALS,
@@ -311,12 +311,12 @@ static void take_listener(struct supervisor *supervisor)
 
 	if (lp_packet_receive(supervisor->handover[0], &packet, &fd) == 1 && fd >= 0) {
 		supervisor->listener = fd;
+		supervisor->has_callers = true;
 		lp_notify_prepare(fd);
 		if (supervisor->gate)
 			lp_gate_listen(supervisor->gate, fd);
 		if (supervisor->broker)
 			lp_broker_started(supervisor->broker, supervisor->watch.command);
-		watch(supervisor, fd, SOURCE_LISTENER);
 	}
 	lp_closep(&supervisor->handover[0]);
 	supervisor->handover[0] = -1;
@@ -351,12 +351,6 @@ static bool serve(struct supervisor *supervisor, const struct epoll_event *event
 	struct signalfd_siginfo info;
 
 	switch ((enum source)event->data.u64) {
-	case SOURCE_LISTENER:
-		if (event->events & EPOLLIN)
-			serve_call(supervisor);
-		else /* nobody is left under the filter */
-			epoll_ctl(supervisor->events, EPOLL_CTL_DEL, supervisor->listener, NULL);
-		return true;
 	case SOURCE_HANDOVER:
 		take_listener(supervisor);
 		return true;
@@ -385,16 +379,39 @@ static bool serve(struct supervisor *supervisor, const struct epoll_event *event
 	return true;
 }
 
+/* False: the pen has come to its end. */
+static bool serve_events(struct supervisor *supervisor)
+{
+	struct epoll_event events[8];
+	int count = epoll_wait(supervisor->events, events, LP_ARRAY_SIZE(events), 0);
+
+	for (int i = 0; i < count; i++)
+		if (!serve(supervisor, &events[i]))
+			return false;
+	return true;
+}
+
+/*
+ * The listener is not among the events: epoll(7) would have the kernel wake this process on a
+ * processor that is idle, and the caller then follows it there and back, at each call.
+ */
 static void loop(struct supervisor *supervisor)
 {
 	bool goes_on = true;
 
 	while (goes_on) {
-		struct epoll_event events[8];
-		int count = epoll_wait(supervisor->events, events, LP_ARRAY_SIZE(events), -1);
+		struct pollfd polled[] = {{.fd = supervisor->events, .events = POLLIN},
+			{.fd = supervisor->has_callers ? supervisor->listener : -1,
+				.events = POLLIN}};
 
-		for (int i = 0; goes_on && i < count; i++)
-			goes_on = serve(supervisor, &events[i]);
+		if (poll(polled, LP_ARRAY_SIZE(polled), -1) < 0)
+			continue;
+		if (polled[1].revents & POLLIN)
+			serve_call(supervisor);
+		else if (polled[1].revents) /* nobody is left under the filter */
+			supervisor->has_callers = false;
+		if (polled[0].revents)
+			goes_on = serve_events(supervisor);
 	}
 }
 
