@@ -145,6 +145,7 @@ static int load_policy(struct session *session)
 		.project_dir = cmdline->project_dir,
 		.single_file = cmdline->single_file,
 		.no_project_file = cmdline->no_project_file,
+		.control_fd = cmdline->control_fd,
 		.looks_only = cmdline->verb != LP_VERB_RUN,
 		.network = cmdline->network,
 		.rulesets = &cmdline->rulesets,
@@ -436,7 +437,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc > 0 && !strcmp(argv[0], LP_INIT_NAME) && getpid() == 1)
-		return lp_init_main(argc, argv);
+		return lp_init_main(argc);
 	if (argc > 0 && lp_srt_is(argv[0]))
 		return srt(&session, argc, argv);
 	if (lp_cmdline_parse(argc, argv, &session.cmdline, &session.err) < 0)

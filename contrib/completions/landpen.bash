@@ -14,7 +14,7 @@ _landpen_options()
 		--no-project-file --backend --accept-gap'
 	local every='-q --quiet -v --verbose -h --help'
 	case $1 in
-	run) echo "$policy -c --report $every -V --version" ;;
+	run) echo "$policy -c --report --control-fd $every -V --version" ;;
 	explain) echo "$policy --host $every" ;;
 	policy) echo "$policy --plan --abilities $every" ;;
 	doctor) echo "$policy --abilities --json $every" ;;
@@ -31,7 +31,7 @@ _landpen_find_operand()
 		word=${COMP_WORDS[index]}
 		case $word in
 		--) REST=$((index + 1)); return ;;
-		-s | -c | --settings | --ruleset | --ro | --rw | --deny | --file | --report | --env | --network | \
+		-s | -c | --settings | --ruleset | --ro | --rw | --deny | --file | --report | --control-fd | --env | --network | \
 			--allow-host | --deny-host | --project | --backend | --accept-gap) index=$((index + 1)) ;;
 		--abilities) [ "$2" = doctor ] || index=$((index + 1)) ;;
 		-*) ;;

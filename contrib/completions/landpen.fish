@@ -5,7 +5,7 @@ function __landpen_words
         string split ' '
 end
 
-set -g __landpen_takes -s -c --settings --ruleset --ro --rw --deny --file --report --env --network \
+set -g __landpen_takes -s -c --settings --ruleset --ro --rw --deny --file --report --control-fd --env --network \
     --allow-host --deny-host --project --backend --accept-gap
 
 # The verb, where one stands first.
@@ -65,6 +65,7 @@ complete -c landpen -n 'not __landpen_in run; and test (__landpen_verb) = run' -
 complete -c landpen -n $with_policy -s s -l settings -rF -d 'a settings file, in place of the rulesets'
 complete -c landpen -n '__landpen_in run' -s c -x -d 'run a string with bash'
 complete -c landpen -n '__landpen_in run' -l report -rF -d 'append each refusal to this file'
+complete -c landpen -n '__landpen_in run' -l control-fd -x -d 'read other lists of hosts from this descriptor'
 complete -c landpen -n $with_policy -l ruleset -xa '(__landpen_words rulesets)' -d 'apply this shipped ruleset'
 complete -c landpen -n $with_policy -l ro -rF -d 'may be read and executed'
 complete -c landpen -n $with_policy -l rw -rF -d 'may be written too'

@@ -110,7 +110,7 @@ export declare class SandboxViolationStore {
 export interface WrapWithSandboxOptions {
   /** What annotateStderrWithSandboxFailures() will be asked by; the command if it is not given. */
   commandId?: string
-  /** What ignoreViolations compares, and violations report; the command if it is not given. */
+  /** What violations report; the command if it is not given. */
   commandText?: string
 }
 
@@ -166,7 +166,10 @@ export interface ISandboxManager {
   annotateStderrWithSandboxFailures(command: string, stderr: string): string
   getLinuxGlobPatternWarnings(): string[]
   getConfig(): SandboxRuntimeConfig | undefined
-  /** Holds for what is wrapped from then on. Throws, and changes nothing, if it is wrong. */
+  /**
+   * Lists of hosts hold for commands that run too, the rest for what is wrapped from then on.
+   * Throws, and changes nothing, if it is wrong.
+   */
   updateConfig(newConfig: SandboxRuntimeConfig): void
 }
 

@@ -37,12 +37,12 @@ function refuseFunctions(given) {
 /* The settings file for a configuration, once landpen has found it right. */
 function fileFor(given, custom) {
   session ??= new Session()
-  const { file, isNew } = session.settings(settingsText(given, custom, session.dir))
+  const { file, updates, isNew } = session.settings(settingsText(given, custom, session.dir), custom)
   if (!isNew) {
-    return { file, notices: [] }
+    return { file, updates, notices: [] }
   }
   try {
-    return { file, notices: check(file) }
+    return { file, updates, notices: check(file) }
   } catch (error) {
     session.forget(file)
     throw error
@@ -76,7 +76,9 @@ async function initialize(runtimeConfig, sandboxAskCallback, enableLogMonitor = 
 }
 
 function updateConfig(newConfig) {
-  config = accept(newConfig)
+  const accepted = accept(newConfig)
+  session.update(accepted)
+  config = accepted
 }
 
 function isSupportedPlatform() {
@@ -93,7 +95,7 @@ function checkDependencies() {
 
 const quote = word => `'${word.replaceAll("'", `'\\''`)}'`
 
-async function wrapWithSandbox(command, binShell, customConfig, abortSignal, options) {
+async function wrapWithSandbox(command, binShell, customConfig, abortSignal, named) {
   abortSignal?.throwIfAborted()
   refuseFunctions(customConfig)
   const shell = which(binShell || 'bash')
@@ -101,14 +103,16 @@ async function wrapWithSandbox(command, binShell, customConfig, abortSignal, opt
     throw new Error(`Shell '${binShell || 'bash'}' not found in PATH`)
   }
   const program = landpenOrThrow()
-  const { file } = fileFor(config ?? NOTHING, customConfig)
+  const { file, updates } = fileFor(config ?? NOTHING, customConfig)
   const report = session.report()
   reports.push(
-    new Report(report, options?.commandId || command, options?.commandText ?? command),
+    new Report(report, named?.commandId || command, named?.commandText ?? command),
   )
   reports = reports.slice(-MAX_REPORTS)
-  const words = [program, '-q', '-s', file, '--report', report, '--', shell, '-c', command]
-  return words.map(quote).join(' ')
+  const follow = updates ? ['--control-fd', '3'] : []
+  const words = [program, '-q', '-s', file, '--report', report, ...follow, '--', shell, '-c', command]
+  const line = words.map(quote).join(' ')
+  return updates ? `${line} 3<${quote(updates)}` : line
 }
 
 async function wrapWithSandboxArgv(command, binShell, customConfig, abortSignal, cwd, options) {
@@ -118,7 +122,7 @@ async function wrapWithSandboxArgv(command, binShell, customConfig, abortSignal,
 
 function collect() {
   for (const report of reports) {
-    report.collect(store, { files: tellsFiles, ignored: config?.ignoreViolations })
+    report.collect(store, tellsFiles)
   }
 }
 

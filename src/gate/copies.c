@@ -3,8 +3,8 @@
  * itself and keeps a copy of each, so that options that the program set are on it already.
  *
  * Runs in the supervisor. A copy is let go as soon as its socket is connected or listens: else a
- * close() of the command's would not end the connection. Sockets that the command never uses wait
- * here until the oldest make room.
+ * close() of the command's would not end the connection. Sockets that the command closes unused
+ * wait here until there is no room for more.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,62 +12,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "gate/parts.h"
 
-#define COPIES_MAX 1024
+#define COPIES_MAX  4096
+#define SWEEP_PAUSE 256 /* sockets made between two looks at all processes */
 
-static int keep(struct copies *copies, int fd, bool stands_in)
+static bool is_free(const struct copy *copy)
 {
-	struct copy *place;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!copies->items)
-		copies->items = calloc(COPIES_MAX, sizeof(*copies->items));
-	if (!copies->items)
-		return -ENOMEM;
-	place = &copies->items[copies->next];
-	copies->next = (copies->next + 1) % COPIES_MAX;
-	if (copies->count < COPIES_MAX)
-		copies->count++;
-	else
-		lp_closep(&place->fd);
-	*place = (struct copy){
-		.fd = stands_in ? -1 : fd, .inode = st.st_ino, .stands_in = stands_in};
-	return 0;
-}
-
-int lp_copies_make(struct caller *caller)
-{
-	int type = (int)caller->call.args[1], r;
-	lp_autoclose int fd =
-		socket((int)caller->call.args[0], type | SOCK_CLOEXEC, (int)caller->call.args[2]);
-
-	if (fd < 0)
-		return -errno;
-	r = lp_notify_give(caller->gate->listener, caller->call.id, fd, type & SOCK_CLOEXEC);
-	if (r < 0)
-		return r;
-	r = keep(&caller->gate->copies, fd, false);
-	if (r == 0)
-		fd = -1; /* kept */
-	return LP_ANSWER_LATER;
-}
-
-void lp_copies_note(struct copies *copies, int fd)
-{
-	keep(copies, fd, true);
+	return copy->fd < 0 && !copy->stands_in;
 }
 
 static struct copy *find(struct copies *copies, ino_t inode)
 {
 	for (size_t i = 0; i < copies->count; i++)
-		if ((copies->items[i].fd >= 0 || copies->items[i].stands_in) &&
-			copies->items[i].inode == inode)
+		if (!is_free(&copies->items[i]) && copies->items[i].inode == inode)
 			return &copies->items[i];
 	return NULL;
 }
@@ -119,8 +81,15 @@ static void mark_process(struct copies *copies, const char *pid)
 		closedir(dir);
 }
 
-/* Closes copies of sockets that no process has any more. One on its way to another is closed too,
- * and is then one that came from outside. */
+static void let_go(struct copy *copy)
+{
+	lp_closep(&copy->fd);
+	copy->fd = -1;
+	copy->stands_in = false;
+}
+
+/* Lets go of sockets that no process has any more. One on its way to another goes too, and is then
+ * one that came from outside. */
 static void sweep(struct copies *copies)
 {
 	DIR *dir = opendir("/proc");
@@ -136,12 +105,89 @@ static void sweep(struct copies *copies)
 	for (size_t i = 0; i < copies->count; i++) {
 		struct copy *copy = &copies->items[i];
 
-		if (copy->fd >= 0 && !copy->is_held) {
-			close(copy->fd);
-			copy->fd = -1;
-		}
+		if (!copy->is_held)
+			let_go(copy);
 		copy->is_held = false;
 	}
+}
+
+/* ---- making and keeping ---- */
+
+static struct copy *find_free(struct copies *copies)
+{
+	for (size_t i = 0; i < copies->count; i++)
+		if (is_free(&copies->items[i]))
+			return &copies->items[i];
+	return copies->count < copies->size ? &copies->items[copies->count++] : NULL;
+}
+
+/* Those that are open still go only where all are, in turns. */
+static struct copy *make_room(struct copies *copies)
+{
+	struct copy *copy = find_free(copies);
+
+	if (!copy && copies->made >= SWEEP_PAUSE) {
+		sweep(copies);
+		copies->made = 0;
+		copy = find_free(copies);
+	}
+	if (!copy) {
+		copy = &copies->items[copies->next];
+		copies->next = (copies->next + 1) % copies->size;
+		let_go(copy);
+	}
+	copies->made++;
+	return copy;
+}
+
+static int start(struct copies *copies)
+{
+	struct rlimit files;
+
+	/* the rest of the descriptors is for others */
+	copies->size = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < COPIES_MAX
+			       ? files.rlim_cur / 2
+			       : COPIES_MAX;
+	if (!copies->size)
+		return -EMFILE;
+	copies->items = calloc(copies->size, sizeof(*copies->items));
+	copies->made = SWEEP_PAUSE;
+	return copies->items ? 0 : -ENOMEM;
+}
+
+static int keep(struct copies *copies, int fd, bool stands_in)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!copies->items && start(copies) < 0)
+		return -ENOMEM;
+	*make_room(copies) = (struct copy){
+		.fd = stands_in ? -1 : fd, .inode = st.st_ino, .stands_in = stands_in};
+	return 0;
+}
+
+int lp_copies_make(struct caller *caller)
+{
+	int type = (int)caller->call.args[1], r;
+	lp_autoclose int fd =
+		socket((int)caller->call.args[0], type | SOCK_CLOEXEC, (int)caller->call.args[2]);
+
+	if (fd < 0)
+		return -errno;
+	r = lp_notify_give(caller->gate->listener, caller->call.id, fd, type & SOCK_CLOEXEC);
+	if (r < 0)
+		return r;
+	r = keep(&caller->gate->copies, fd, false);
+	if (r == 0)
+		fd = -1; /* kept */
+	return LP_ANSWER_LATER;
+}
+
+void lp_copies_note(struct copies *copies, int fd)
+{
+	keep(copies, fd, true);
 }
 
 int lp_copies_bind(const struct caller *caller, const struct sockaddr *address, socklen_t length)
@@ -159,10 +205,8 @@ void lp_copies_let_go(struct copies *copies, int fd)
 	struct stat st;
 	struct copy *copy = fstat(fd, &st) < 0 ? NULL : find(copies, st.st_ino);
 
-	if (!copy || copy->stands_in)
-		return;
-	close(copy->fd);
-	copy->fd = -1;
+	if (copy && !copy->stands_in)
+		let_go(copy);
 }
 
 void lp_copies_clear(struct copies *copies)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -249,23 +250,38 @@ void lp_gate_hear_names(struct lp_gate *gate)
 	}
 }
 
+/* A socket that is connected to path, which has no symlinks; or -errno. */
+static int connect_path(const char *path)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	lp_autoclose int place = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	lp_autoclose int fd = -1;
+
+	if (place < 0)
+		return -errno;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", place);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return LP_TAKE_FD(fd);
+}
+
 /* To the proxy beyond that the settings name: the path is theirs, the proxy says only when. */
 static void connect_beyond(struct lp_gate *gate, uint32_t id)
 {
 	const char *path = gate->policy->upstream_mitm.socket;
 	struct lp_packet packet = {.kind = LP_PACKET_SOCKET, .id = id};
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	lp_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd;
 
-	if (!path || strlen(path) >= sizeof(address.sun_path))
+	if (!path)
 		return;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		packet.error = (uint32_t)errno;
-		lp_closep(&fd);
-		fd = -1;
-	}
-	lp_gate_send(gate, SOURCE_PROXY, &packet, fd);
+	fd = connect_path(path);
+	if (fd < 0)
+		packet.error = (uint32_t)-fd;
+	lp_gate_send(gate, SOURCE_PROXY, &packet, fd < 0 ? -1 : fd);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void hear_proxy(struct lp_gate *gate)

@@ -318,8 +318,11 @@ static int listen_tcp(struct caller *caller)
 	}
 	if (!lp_address_is_loopback(&address))
 		return refuse_server(caller, &address, port);
-	if (find_audience(&caller->gate->local, &address, port).others)
-		return -EADDRINUSE; /* SO_REUSEPORT would share a server's port, and its clients */
+	/* SO_REUSEPORT would share a server's port, and its clients; and who is there when the
+	 * proxy beyond is not would be sent its password */
+	if (find_audience(&caller->gate->local, &address, port).others ||
+		lp_policy_is_upstream_port(caller->gate->policy, port))
+		return -EADDRINUSE;
 	if (listen(caller->fd, (int)caller->call.args[1]) < 0)
 		return -errno;
 	return remember(&caller->gate->local, (struct served){.address = address,

@@ -107,7 +107,9 @@ struct copies {
 		bool is_held;   /* in a sweep */
 		bool stands_in; /* for a UDP socket: its end is the resolver's business, not kept */
 	} * items;
-	size_t count, next; /* next: the one to go when there is no room */
+	size_t size, count; /* room for, and used so far */
+	size_t next;        /* the one to go when there is no room */
+	unsigned made;      /* since the last sweep */
 };
 
 /* Answers a socket call with a socket of the gate's making. 0 or the error of the call. */

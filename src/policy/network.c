@@ -419,6 +419,18 @@ const struct lp_upstream *lp_policy_upstream(
 	}
 }
 
+bool lp_policy_is_upstream_port(const struct lp_policy *policy, unsigned port)
+{
+	const struct lp_upstream *const upstreams[] = {
+		&policy->upstream_http, &policy->upstream_https, &policy->upstream_socks};
+
+	for (size_t i = 0; i < LP_ARRAY_SIZE(upstreams); i++)
+		if (upstreams[i]->host && upstreams[i]->port == port &&
+			lp_host_is_loopback(upstreams[i]->host))
+			return true;
+	return false;
+}
+
 /* ---- this machine -----------------------------------------------------------------------------
  */
 

@@ -317,6 +317,9 @@ enum lp_wish_style {
 const struct lp_upstream *lp_policy_upstream(
 	const struct lp_policy *policy, const char *host, enum lp_wish_style style);
 
+/* Whether a proxy beyond is expected on this port of the loopback addresses. */
+bool lp_policy_is_upstream_port(const struct lp_policy *policy, unsigned port);
+
 /* The rule that lets the pen connect to a unix socket by its resolved path, or NULL. */
 const struct lp_socket_rule *lp_policy_socket_rule(
 	const struct lp_policy *policy, const char *path);

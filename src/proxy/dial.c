@@ -206,29 +206,6 @@ static enum lp_parse connect_answer(const struct lp_buffer *in, size_t *ret_size
 	return r;
 }
 
-/* The choice of no password, and the reply with an address that nobody wants. */
-static enum lp_parse socks_answer(const struct lp_buffer *in, size_t *ret_size)
-{
-	const uint8_t *bytes = lp_buffer_bytes(in), *reply = bytes + 2;
-	size_t size = 2 + 4 + 2;
-
-	if ((in->len >= 1 && bytes[0] != 5) || (in->len >= 2 && bytes[1] != LP_SOCKS_NO_AUTH) ||
-		(in->len >= 4 && (reply[0] != 5 || reply[1])))
-		return LP_PARSE_BAD;
-	if (in->len < 2 + 5)
-		return LP_PARSE_MORE;
-	if (reply[3] == LP_SOCKS_IPV4)
-		size += 4;
-	else if (reply[3] == LP_SOCKS_IPV6)
-		size += 16;
-	else if (reply[3] == LP_SOCKS_NAME)
-		size += 1 + (size_t)reply[4];
-	else
-		return LP_PARSE_BAD;
-	*ret_size = size;
-	return in->len < size ? LP_PARSE_MORE : LP_PARSE_OK;
-}
-
 void lp_upstream_step(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_side *server = &conn->side[LP_SERVER];
@@ -241,7 +218,8 @@ void lp_upstream_step(struct lp_proxy *proxy, struct lp_conn *conn)
 		do {
 			n = lp_side_fill(server, &hand->server_in, LP_HTTP_HEAD_MAX);
 		} while (n > 0);
-		r = hand->upstream->socks ? socks_answer(&hand->server_in, &size)
+		r = hand->upstream->socks ? lp_socks_answers(lp_buffer_bytes(&hand->server_in),
+						    hand->server_in.len, &size)
 					  : connect_answer(&hand->server_in, &size);
 	}
 	if (r == LP_PARSE_MORE && n == -EAGAIN && hand->server_in.len < LP_HTTP_HEAD_MAX)

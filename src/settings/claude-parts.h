@@ -6,11 +6,14 @@
 struct lp_claude {
 	struct lp_policy *policy;
 	const struct lp_source *source;
-	const json_t *json;    /* as it stands in the file */
-	json_t *made;          /* of srt's shape */
-	char *root;            /* where /x of the file starts; ready for a pattern */
-	struct lp_strv denied; /* absolute paths and patterns that permissions.deny closes */
-	bool asks;             /* the notice about ask was given */
+	const json_t *json;           /* as it stands in the file */
+	json_t *made;                 /* of srt's shape */
+	char *root;                   /* where /x of the file starts; ready for a pattern */
+	struct lp_strv denied;        /* absolute paths and patterns that permissions.deny closes */
+	bool asks;                    /* the notice about ask was given */
+	bool denies_paths;            /* permissions.deny or ask names some */
+	struct lp_str unheld;         /* denies that are Claude Code's own to hold */
+	char unheld_key[LP_KEY_SIZE]; /* of the first */
 	struct lp_err *err;
 };
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static char *below_root(const struct lp_claude *claude, const char *path)
 {
@@ -111,17 +112,18 @@ struct rule {
 static bool is_tool(const char *text, size_t len, const char *const *names)
 {
 	for (; *names; names++)
-		if (strlen(*names) == len && !memcmp(*names, text, len))
+		if (strlen(*names) == len && !strncasecmp(*names, text, len))
 			return true;
 	return false;
 }
 
+static const char *const reading[] = {"Read", "NotebookRead", "Glob", "Grep", "LS", NULL};
+static const char *const writing[] = {"Edit", "Write", "MultiEdit", "NotebookEdit", NULL};
+static const char *const fetching[] = {"WebFetch", NULL};
+
 /* What is no path and no host is OF_TOOL: only Claude Code knows its tools. 0 or -ENOMEM. */
 static int parse_rule(const char *text, struct rule *ret_rule)
 {
-	static const char *const reading[] = {"Read", "NotebookRead", "Glob", "Grep", "LS", NULL};
-	static const char *const writing[] = {"Edit", "Write", "MultiEdit", "NotebookEdit", NULL};
-	static const char *const fetching[] = {"WebFetch", NULL};
 	static const char domain[] = "domain:";
 	size_t name = strcspn(text, "("), len = strlen(text);
 	const char *content = text + name + 1;
@@ -146,14 +148,43 @@ static int parse_rule(const char *text, struct rule *ret_rule)
 	return ret_rule->content ? 0 : -ENOMEM;
 }
 
-static int fail_deny(const struct lp_claude *claude, const char *text, const char *key)
+/*
+ * A deny of one of Claude Code's own tools: it heeds that itself where it runs, and nobody expects
+ * it of a pen. One of files or hosts, which would be, stops the run.
+ */
+static int deny_tool(struct lp_claude *claude, const char *text, const char *key)
 {
+	size_t name = strcspn(text, "(");
 	char shown[LP_SHOWN];
 
-	return LP_CLAUDE_FAIL(claude, key,
-		"'%s' denies what only Claude Code knows; landpen holds Read(PATH), Edit(PATH) and "
-		"WebFetch(domain:HOST) without '!' and '\\'; give --settings a copy without it",
-		lp_shown(shown, text));
+	lp_shown(shown, text);
+	if (is_tool(text, name, reading) || is_tool(text, name, writing) ||
+		is_tool(text, name, fetching))
+		return LP_CLAUDE_FAIL(claude, key,
+			"'%s' cannot be held; Read(PATH), Edit(PATH) and WebFetch(domain:HOST) "
+			"can, without '!' and '\\'; give --settings a copy without it",
+			shown);
+	if (!claude->unheld.len)
+		snprintf(claude->unheld_key, sizeof(claude->unheld_key), "%s", key);
+	return lp_str_addf(&claude->unheld, "%s'%s'", claude->unheld.len ? ", " : "", shown);
+}
+
+/* What of the denies Claude Code alone holds. */
+static int tell_unheld(const struct lp_claude *claude)
+{
+	const json_t *files = json_object_get(claude->made, "filesystem");
+	int r = 0;
+
+	if (claude->unheld.len)
+		r = LP_CLAUDE_NOTE(claude, claude->unheld_key,
+			"%s: not held by landpen; these are Claude Code's own, which holds them "
+			"where it runs",
+			claude->unheld.text);
+	if (r < 0 || !claude->denies_paths || !json_is_true(json_object_get(files, "disabled")))
+		return r;
+	return LP_CLAUDE_NOTE(claude, "sandbox.filesystem.disabled",
+		"the paths of permissions.deny and ask are not held either, as in Claude Code's "
+		"own sandbox");
 }
 
 static int deny_host(const struct lp_claude *claude, const char *host, const char *key)
@@ -175,6 +206,7 @@ static int deny_path(struct lp_claude *claude, const struct rule *rule, const ch
 	if (!path)
 		return -ENOMEM;
 	trim(path);
+	claude->denies_paths = true;
 	r = rule->access == OF_READING ? remember_denied(claude, path) : 0;
 	return r < 0 ? r : lp_claude_add(claude, "filesystem", list, path, key);
 }
@@ -187,7 +219,7 @@ static int deny(struct lp_claude *claude, const char *text, const char *key)
 	if (r < 0)
 		return r;
 	if (rule.access == OF_TOOL)
-		return fail_deny(claude, text, key);
+		return deny_tool(claude, text, key);
 	r = rule.access == OF_HOST ? deny_host(claude, rule.content, key)
 				   : deny_path(claude, &rule, key);
 	free(rule.content);
@@ -295,6 +327,8 @@ int lp_claude_rules(struct lp_claude *claude)
 
 	if (r == 0)
 		r = each(claude, "ask", ask);
+	if (r == 0)
+		r = tell_unheld(claude);
 	if (r == 0)
 		r = each(claude, "allow", allow);
 	if (r == 0)

@@ -3,8 +3,9 @@
  *
  * Runs in the launcher before confinement; the file is the user's word, though its sandbox block
  * may come from a template. Only translates: what comes out is checked and merged as srt's own
- * files are, and every entry remembers the key under which it stands in the file. A deny that
- * landpen cannot hold stops the run; an allow that it does not give is a notice. Does no I/O.
+ * files are, and every entry remembers the key under which it stands in the file. A deny of files
+ * or hosts that landpen cannot hold stops the run; one of Claude Code's other tools, and an allow
+ * that is not given, is a notice. Does no I/O.
  *
  * Where paths start is taken from Claude Code 2.1: in sandbox.filesystem /x and //x are absolute,
  * ~/x starts at home, and x at the folder that the file's .claude stands in.
@@ -345,6 +346,7 @@ int lp_claude_translate(struct lp_policy *policy, const struct lp_source *source
 		r = claude.made ? translate(&claude) : -ENOMEM;
 	free(claude.root);
 	lp_strv_clear(&claude.denied);
+	lp_str_clear(&claude.unheld);
 	if (r < 0)
 		json_decref(claude.made);
 	else

@@ -169,11 +169,49 @@ static int take_environment(struct lp_policy *policy)
 	return policy->no_upstream ? 0 : -ENOMEM;
 }
 
+/*
+ * landpen itself connects to the socket of mitmProxy, with the user's rights: what leads there is
+ * settled before the command runs, which must not put another socket in its place.
+ */
+static int settle_mitm(struct lp_load *load, struct lp_err *err)
+{
+	static const char key[] = "network.mitmProxy";
+	struct lp_policy *policy = load->policy;
+	struct lp_upstream *upstream = &policy->upstream_mitm;
+	struct lp_rule rule = {.kind = LP_RULE_ALLOW_READ};
+	const struct lp_link *link = NULL;
+	char place[LP_SHOWN], target[LP_SHOWN];
+	int r;
+
+	if (!upstream->socket)
+		return 0;
+	r = lp_path_resolve(upstream->socket, &rule.path, &rule.exists, &rule.links);
+	if (r < 0)
+		return lp_fail(err, -r, "%s: %s: %m", key, upstream->socket);
+	if (!policy->files_disabled)
+		link = lp_rules_planted_link(policy, &rule);
+	if (link)
+		r = lp_fail(err, EINVAL,
+			"%s: crosses the symbolic link '%s', which the command can replace; name "
+			"'%s' itself",
+			key, lp_shown(place, link->place), lp_shown(target, rule.path));
+	lp_links_clear(&rule.links);
+	free(upstream->socket);
+	upstream->socket = rule.path;
+	if (r < 0 || policy->files_disabled ||
+		!lp_policy_may(policy, rule.path, LP_ACCESS_WRITE).allowed)
+		return r;
+	return lp_rules_add_literal(
+		policy, LP_RULE_DENY_WRITE, rule.path, policy->cwd, load->builtin, key, err);
+}
+
 int lp_load_network(struct lp_load *load, struct lp_err *err)
 {
 	struct lp_policy *policy = load->policy;
 	int r = take_sockets(load);
 
+	if (r == 0)
+		r = settle_mitm(load, err);
 	if (r < 0)
 		return r;
 	choose_network(load);

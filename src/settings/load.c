@@ -9,10 +9,13 @@
 #include "settings/parts.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DEFAULT_DEPTH 3 /* mandatoryDenySearchDepth, as in srt */
 
@@ -157,7 +160,8 @@ static int merge_texts(struct lp_load *load, struct lp_err *err)
 	for (size_t i = 0; r == 0 && i < load->text_count; i++) {
 		load->merge.base = load->texts[i].base;
 		load->merge.read_only = loses_write(load, &load->texts[i]);
-		if (load->request->srt && lp_srt_keep_files(load->policy, load->texts[i].json) < 0)
+		if (load->request->control_fd && load->texts[i].source->layer == LP_LAYER_USER &&
+			lp_srt_keep_files(load->policy, load->texts[i].json) < 0)
 			return -ENOMEM;
 		r = lp_merge(&load->merge, load->texts[i].source, load->texts[i].json, err);
 	}
@@ -243,6 +247,50 @@ static int protect_settings(struct lp_load *load, struct lp_err *err)
 	return r;
 }
 
+/* The name of what fd is open on, if that is a file or a FIFO with one; newly allocated. */
+static char *name_of(int fd, mode_t *ret_type)
+{
+	char link[32], path[PATH_MAX];
+	struct stat st, named;
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len <= 0 || fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)))
+		return NULL;
+	path[len] = '\0';
+	if (path[0] != '/' || lstat(path, &named) < 0 || named.st_ino != st.st_ino ||
+		named.st_dev != st.st_dev)
+		return NULL;
+	*ret_type = st.st_mode & S_IFMT;
+	return strdup(path);
+}
+
+/* Who writes into the control channel allows hosts; who reads a FIFO takes what it was to close. */
+static int protect_control(struct lp_load *load, struct lp_err *err)
+{
+	static const char key[] = "--control-fd";
+	struct lp_policy *policy = load->policy;
+	mode_t type;
+	lp_autofree char *path = NULL;
+	char shown[LP_SHOWN];
+	int r = 0;
+
+	if (load->request->control_fd)
+		path = name_of(load->request->control_fd, &type);
+	if (path && policy->files_disabled)
+		return lp_fail(err, EINVAL,
+			"%s %d: filesystem.disabled lets the command write to '%s'; use a pipe "
+			"without a name",
+			key, load->request->control_fd, lp_shown(shown, path));
+	if (path && lp_policy_may(policy, path, LP_ACCESS_WRITE).allowed)
+		r = add_own(load, LP_RULE_DENY_WRITE, path, key, err);
+	if (r == 0 && path && type == S_IFIFO &&
+		lp_policy_may(policy, path, LP_ACCESS_READ).allowed)
+		r = add_own(load, LP_RULE_DENY_READ, path, key, err);
+	return r;
+}
+
 /* An option that a rule beats is no error, but not to be passed over in silence. */
 static int check_wishes(struct lp_load *load, struct lp_err *err)
 {
@@ -299,6 +347,8 @@ static int run(struct lp_load *load, struct lp_err *err)
 		r = lp_load_options(load, err);
 	if (r == 0 && !load->policy->files_disabled)
 		r = protect_settings(load, err);
+	if (r == 0)
+		r = protect_control(load, err);
 	if (r == 0)
 		r = lp_rules_remove_planted(load->policy);
 	if (r == 0)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define LOOPBACK "127.0.0.1"
 
@@ -183,9 +182,6 @@ static int set_mitm(const struct text *text)
 		text->merge->base, policy->home, &upstream->socket);
 	if (r < 0)
 		return r;
-	if (strlen(upstream->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return lp_schema_fail(text->err, text->source, key,
-			"has a socketPath that is too long for a socket; make it shorter");
 	json_array_foreach(json_object_get(mitm, "domains"), i, entry)
 	{
 		char pattern[LP_HOST_SIZE], shown[LP_SHOWN];

@@ -40,6 +40,7 @@ struct lp_request {
 	const char *project_dir;   /* --project DIR: even $HOME, where nobody else may say so */
 	const char *single_file;   /* --file: the only writable file; there is no project */
 	bool no_project_file;      /* --no-project-file */
+	int control_fd;            /* --control-fd: lists of hosts come over it; or 0 */
 	bool looks_only;           /* nothing will run: createDirs and createFiles make nothing */
 	enum lp_network_wish network;
 	const struct lp_strv *rulesets; /* --ruleset, in order; empty: picked by command */
@@ -60,7 +61,7 @@ int lp_settings_load(
 	const struct lp_request *request, struct lp_policy **ret_policy, struct lp_err *err);
 
 /*
- * One line of srt's --control-fd, a whole settings file: a policy with its hosts and addresses, and
+ * One line of --control-fd, a whole settings file: a policy with its hosts and addresses, and
  * files_text. name: what the line is called in sentences. 0, -EINVAL or -ENOMEM with the sentence.
  */
 int lp_settings_update(const char *line, size_t len, const char *name,

@@ -25,8 +25,6 @@
 #include "confine/confine.h"
 #include "supervise/parts.h"
 
-extern char **environ;
-
 struct init {
 	int signals;
 	struct watch watch;
@@ -55,10 +53,10 @@ static int receive_plan(
 	return 0;
 }
 
-/* The command's words, one after the other, each with its NUL. */
-static int receive_command(int fd, char ***ret_argv)
+/* The environment's words, an empty one, the command's: one after the other, each with its NUL. */
+static int receive_command(int fd, struct lp_strv *environment, struct lp_strv *argv)
 {
-	struct lp_strv words = {0};
+	struct lp_strv *words = environment;
 	struct stat st;
 	char *text;
 	int r = 0;
@@ -70,9 +68,11 @@ static int receive_command(int fd, char ***ret_argv)
 	if (text == MAP_FAILED)
 		return -errno;
 	for (off_t at = 0; r == 0 && at < st.st_size; at += (off_t)strlen(text + at) + 1)
-		r = lp_strv_add(&words, text + at);
+		if (words == environment && !text[at])
+			words = argv;
+		else
+			r = lp_strv_add(words, text + at);
 	munmap(text, (size_t)st.st_size);
-	*ret_argv = words.items;
 	return r;
 }
 
@@ -97,13 +97,14 @@ static int take_descriptors(int socket)
 	return lp_close_from(GATE_SOCKET + 1);
 }
 
-static void become_command(char **argv, uint32_t ignored, uint32_t blocked)
+static void become_command(
+	char *const *argv, char *const *environment, uint32_t ignored, uint32_t blocked)
 {
 	struct lp_err err;
 	int code;
 
 	lp_restore_signals(ignored, blocked);
-	code = lp_confine_exec(argv, environ, &err);
+	code = lp_confine_exec(argv, environment, &err);
 	complain(&err);
 	_exit(code);
 }
@@ -138,16 +139,19 @@ static int refuse(const struct init *init, const struct lp_err *err)
 	return 125;
 }
 
-int lp_init_main(int argc, char **argv)
+int lp_init_main(int argc)
 {
 	struct init init = {.signals = -1, .watch = {.socket = 3}};
+	struct lp_strv environment = {0}, command = {0};
 	struct lp_plan plan;
 	struct lp_err err;
 	sigset_t chld;
 	uint32_t ignored, blocked;
 
 	if (argc != 1 || getpid() != 1 || take_descriptors(3) < 0 ||
-		receive_plan(3, &plan, &ignored, &blocked) < 0 || receive_command(12, &argv) < 0)
+		receive_plan(3, &plan, &ignored, &blocked) < 0 ||
+		receive_command(12, &environment, &command) < 0 || !environment.count ||
+		!command.count)
 		return 125;
 	/* what a sharing process could ptrace or read: nothing; the socket is in here */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -166,7 +170,7 @@ int lp_init_main(int argc, char **argv)
 	lp_watch_tell(&init.watch, LP_MESSAGE_STARTED, 0, 0);
 	init.watch.command = fork();
 	if (init.watch.command == 0)
-		become_command(argv, ignored, blocked);
+		become_command(command.items, environment.items, ignored, blocked);
 	if (init.watch.command < 0) {
 		lp_fail(&err, errno, "fork: %m");
 		return refuse(&init, &err);

@@ -51,11 +51,17 @@ void lp_exec_bwrap(const struct run *run);
 
 struct updates {
 	int fd;     /* or -1 */
+	int growth; /* tells that the file behind fd has grown; or -1 */
 	int number; /* as the caller knows it */
 	struct lp_policy *policy;
 	struct lp_str line; /* as far as it has come */
 };
 
+/*
+ * What is to be waited for: fd, or, where that is an ordinary file, what tells that it grows. Or
+ * -errno.
+ */
+int lp_updates_watch(struct updates *updates);
 /* Reads what is there, and applies each line that is whole. False: nothing more will come. */
 bool lp_updates_read(struct updates *updates);
 

@@ -81,14 +81,29 @@ static uint32_t blocked_signals(void)
 	return blocked;
 }
 
-/* bwrap takes 9,000 arguments at most: the command goes past it, its words NUL-terminated. */
+static int add_words(struct lp_str *str, char *const *words)
+{
+	int r = 0;
+
+	for (; r == 0 && *words; words++)
+		r = lp_str_add_bytes(str, *words, strlen(*words) + 1);
+	return r;
+}
+
+/*
+ * What goes past bwrap, NUL-terminated: the environment, an empty word, the command. bwrap takes
+ * 9,000 arguments at most; and in its environment LD_PRELOAD would load a library that a command
+ * could write, outside of the pen.
+ */
 static int fill_command(struct run *run, struct lp_err *err)
 {
 	struct lp_str words LP_CLEANUP(lp_str_clear) = {0};
-	int r = 0;
+	int r = add_words(&words, run->plan->environment.items);
 
-	for (char *const *word = run->order->argv; r == 0 && *word; word++)
-		r = lp_str_add_bytes(&words, *word, strlen(*word) + 1);
+	if (r == 0)
+		r = lp_str_add_bytes(&words, "", 1);
+	if (r == 0)
+		r = add_words(&words, run->order->argv);
 	run->command_fd = memfd_create("landpen-command", MFD_CLOEXEC);
 	if (r == 0 && run->command_fd >= 0)
 		r = lp_write_all(run->command_fd, words.text, words.len);
@@ -162,7 +177,7 @@ static void place(int fd, int number)
  * of the caller's: those travel as 4, 5 and 6 to init, which puts them in their places. 3: init's
  * socket, 7: bwrap's arguments, 8: this binary, 9: the lock that keeps the stubs,
  * 10: the content of git's exclude file, 11: the lock of the TMPDIR, 12: the
- * words of the command, 13: the socket to the gate.
+ * environment and words of the command, 13: the socket to the gate.
  */
 void lp_exec_bwrap(const struct run *run)
 {
@@ -184,7 +199,7 @@ void lp_exec_bwrap(const struct run *run)
 	for (size_t i = 0; i < LP_ARRAY_SIZE(passed_on); i++)
 		signal(passed_on[i], SIG_IGN); /* bwrap must outlive Ctrl-C */
 	sigprocmask(SIG_SETMASK, &run->caller_mask, NULL);
-	execve(run->plan->bwrap, run->arguments.items, run->plan->environment.items);
+	execve(run->plan->bwrap, run->arguments.items, (char *[]){NULL});
 	dprintf(2, "%s: %s", run->plan->bwrap, strerror(errno));
 	_exit(125);
 }

@@ -73,4 +73,4 @@ int lp_supervise(const struct lp_order *order, struct lp_outcome *ret_outcome, s
  * Confines, starts the command, reaps, passes signals on. Returns the exit status of the process.
  */
 #define LP_INIT_NAME "/proc/self/fd/8"
-int lp_init_main(int argc, char **argv);
+int lp_init_main(int argc);

@@ -101,14 +101,28 @@ static int watch(const struct supervisor *supervisor, int fd, enum source source
 	return epoll_ctl(supervisor->events, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* A file is always ready, which epoll does not do: it is read at once. */
-static int watch_updates(struct supervisor *supervisor)
+/* What a file has already is to hold before the command begins. */
+static int watch_updates(struct supervisor *supervisor, struct lp_err *err)
 {
-	int r = watch(supervisor, supervisor->updates.fd, SOURCE_UPDATES);
+	struct updates *updates = &supervisor->updates;
+	int fd, r;
 
-	while (r == -EPERM && lp_updates_read(&supervisor->updates))
+	if (updates->fd < 0)
+		return 0;
+	fd = lp_updates_watch(updates);
+	r = fd < 0 ? fd : watch(supervisor, fd, SOURCE_UPDATES);
+	if (r == -EMFILE)
+		return lp_fail(err, EMFILE,
+			"--control-fd %d: this user watches too many files; raise "
+			"fs.inotify.max_user_instances",
+			updates->number);
+	if (r < 0 && r != -EPERM)
+		return lp_fail(err, -r, "--control-fd %d: %m", updates->number);
+	if (updates->growth >= 0)
+		lp_updates_read(updates);
+	while (r == -EPERM && lp_updates_read(updates)) /* a device, always ready */
 		;
-	return r == -EPERM ? 0 : r;
+	return 0;
 }
 
 static int start_servers(
@@ -135,7 +149,7 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 	struct run *run = supervisor->run;
 	struct lp_gate_order order = {
 		.policy = run->order->policy, .plan = run->plan, .place = run->order->place};
-	int report_fd = run->order->report;
+	int report_fd = run->order->report, r;
 	sigset_t chld;
 
 	supervisor->updates = (struct updates){.fd = run->order->control ? run->order->control : -1,
@@ -159,7 +173,8 @@ static int open_supervisor(struct supervisor *supervisor, struct lp_err *err)
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supervisor->handover) < 0)
 		return lp_fail(err, errno, "the supervisor: %m");
 	raise_open_files(supervisor);
-	return start_servers(supervisor, &order, err);
+	r = start_servers(supervisor, &order, err);
+	return r < 0 ? r : watch_updates(supervisor, err);
 }
 
 /* In the child: from here to the command. */
@@ -216,8 +231,7 @@ static int start_command(struct supervisor *supervisor, struct lp_err *err)
 	if (watch(supervisor, supervisor->handover[0], SOURCE_HANDOVER) < 0 ||
 		watch(supervisor, supervisor->signals, SOURCE_SIGNALS) < 0 ||
 		watch(supervisor, run->inner_control, SOURCE_CONTROL) < 0 ||
-		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0 ||
-		watch_updates(supervisor) < 0)
+		watch(supervisor, supervisor->watch.socket, SOURCE_COMMAND) < 0)
 		return lp_fail(err, errno, "epoll: %m");
 	lift_file_size();
 	/* what is done for the command must not succeed by root's privileges: those are not its */
@@ -322,6 +336,15 @@ static void serve_call(const struct supervisor *supervisor)
 		lp_notify_answer(supervisor->listener, call.id, -EPERM);
 }
 
+/* The front has the descriptor open still. */
+static void stop_updates(const struct supervisor *supervisor)
+{
+	const struct updates *updates = &supervisor->updates;
+
+	epoll_ctl(supervisor->events, EPOLL_CTL_DEL,
+		updates->growth >= 0 ? updates->growth : updates->fd, NULL);
+}
+
 /* False: the pen has come to its end. */
 static bool serve(struct supervisor *supervisor, const struct epoll_event *event)
 {
@@ -349,8 +372,8 @@ static bool serve(struct supervisor *supervisor, const struct epoll_event *event
 		hear_front(supervisor);
 		return true;
 	case SOURCE_UPDATES:
-		if (!lp_updates_read(&supervisor->updates)) /* the front has it open still */
-			epoll_ctl(supervisor->events, EPOLL_CTL_DEL, supervisor->updates.fd, NULL);
+		if (!lp_updates_read(&supervisor->updates))
+			stop_updates(supervisor);
 		return true;
 	}
 	return true;

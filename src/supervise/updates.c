@@ -1,7 +1,7 @@
 /*
- * Updates of a pen that runs (srt's --control-fd): each line is a whole settings file, of which the
- * lists of hosts and addresses hold from then on. What it says of files cannot: Landlock takes no
- * right back and gives none, so that is told and left.
+ * Updates of a pen that runs (--control-fd): each line is a whole settings file, of which the lists
+ * of hosts and addresses hold from then on. What it says of files cannot: Landlock takes no right
+ * back and gives none, so that is told and left. An ordinary file is followed as it grows.
  *
  * Runs in the supervisor. The lines are the caller's words, as the settings file is; the command
  * has no descriptor of that channel.
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "settings/settings.h"
@@ -20,12 +22,12 @@
 
 static void tell(const struct updates *updates, const char *sentence)
 {
-	dprintf(STDERR_FILENO, "srt: control fd %d: %s\n", updates->number, sentence);
+	dprintf(STDERR_FILENO, "landpen: control fd %d: %s\n", updates->number, sentence);
 }
 
 static bool is_blank(const struct lp_str *line)
 {
-	return !line->len || !line->text[strspn(line->text, " \t\r")];
+	return !line->len || strspn(line->text, " \t\r") == line->len;
 }
 
 /* Without a file at the start everything is empty. */
@@ -62,7 +64,7 @@ static void apply(struct updates *updates)
 	dprintf(STDERR_FILENO,
 		"Invalid config on control fd %d: ignored, previous config still in force\n",
 		updates->number);
-	dprintf(STDERR_FILENO, "srt: %s\n", err.text[0] ? err.text : strerror(-r));
+	dprintf(STDERR_FILENO, "landpen: %s\n", err.text[0] ? err.text : strerror(-r));
 }
 
 static void end_line(struct updates *updates)
@@ -90,14 +92,44 @@ static void take(struct updates *updates, const char *bytes, size_t len)
 	}
 }
 
+int lp_updates_watch(struct updates *updates)
+{
+	char path[32];
+	struct stat st;
+
+	updates->growth = -1;
+	if (fstat(updates->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return updates->fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", updates->fd);
+	updates->growth = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (updates->growth < 0 || inotify_add_watch(updates->growth, path, IN_MODIFY) < 0)
+		return -errno;
+	return updates->growth;
+}
+
+/* Another write may come after the last read: what tells of it is emptied before. */
+static void forget_growth(const struct updates *updates)
+{
+	char events[4096];
+
+	while (read(updates->growth, events, sizeof(events)) > 0)
+		;
+}
+
 bool lp_updates_read(struct updates *updates)
 {
+	bool grows = updates->growth >= 0;
 	char bytes[16384];
-	ssize_t n = read(updates->fd, bytes, sizeof(bytes));
+	ssize_t n;
 
-	if (n > 0)
-		take(updates, bytes, (size_t)n);
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+	if (grows)
+		forget_growth(updates);
+	do {
+		n = read(updates->fd, bytes, sizeof(bytes));
+		if (n > 0)
+			take(updates, bytes, (size_t)n);
+	} while (grows && n > 0);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)) || (grows && n == 0))
 		return true;
 	if (n < 0)
 		tell(updates, "cannot be read any more; no further updates will be applied");

@@ -35,6 +35,7 @@ enum option_id {
 	OPT_QUIET,
 	OPT_VERBOSE,
 	OPT_REPORT,
+	OPT_CONTROL,
 	OPT_JSON,
 	OPT_PLAN,
 	OPT_ABILITIES,
@@ -88,6 +89,9 @@ static const struct option options[] = {
 	{OPT_QUIET, 'q', "quiet", NULL, EVERY, "only errors"},
 	{OPT_REPORT, 0, "report", "FILE", VERB(LP_VERB_RUN),
 		"append each refusal of the gate to FILE, a line of JSON each"},
+	{OPT_CONTROL, 0, "control-fd", "N", VERB(LP_VERB_RUN),
+		"read other lists of hosts from descriptor N (3 or more) while COMMAND runs, a\n"
+		"settings file a line"},
 	{OPT_VERBOSE, 'v', "verbose", NULL, EVERY, "also what was skipped, and why"},
 	{OPT_HELP, 'h', "help", NULL, EVERY, "this help"},
 	{OPT_VERSION, 'V', "version", NULL, VERB(LP_VERB_RUN), "the version"},
@@ -207,6 +211,20 @@ static int add_wish(struct lp_cmdline *cmdline, enum lp_wish_kind kind, const ch
 	return 0;
 }
 
+int lp_cmdline_control(const char *value, struct lp_cmdline *cmdline, struct lp_err *err)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end || number < 3 || number > 1 << 30)
+		return lp_fail(err, EINVAL,
+			"option '--control-fd <fd>' argument '%s' is invalid. must be an integer "
+			"file descriptor >= 3 (0-2 are stdin, stdout and stderr).",
+			value);
+	cmdline->control_fd = (int)number;
+	return 0;
+}
+
 /* The index of value in a list of words, or -EINVAL with the sentence. */
 static int choose(const struct option *option, const char *value, const char *const *words,
 	struct lp_err *err)
@@ -277,6 +295,8 @@ static int set_value(const struct option *option, const char *value, struct lp_c
 		if (r >= 0)
 			cmdline->backend = (enum lp_backend_wish)r;
 		return r < 0 ? r : 0;
+	case OPT_CONTROL:
+		return lp_cmdline_control(value, cmdline, err);
 	case OPT_NETWORK:
 		r = choose(option, value, networks, err);
 		if (r >= 0)
@@ -330,6 +350,18 @@ static int parse_letters(char **argv, int *at, struct lp_cmdline *cmdline, struc
 	return 0;
 }
 
+/* Hosts that come later need the gate from the start. */
+static int settle_network(struct lp_cmdline *cmdline, struct lp_err *err)
+{
+	if (!cmdline->control_fd || cmdline->network == LP_NETWORK_WISH_NAMES)
+		return 0;
+	if (cmdline->network != LP_NETWORK_WISH_UNSAID)
+		return lp_fail(err, EINVAL,
+			"--control-fd: changes lists of hosts, which only --network names has");
+	cmdline->network = LP_NETWORK_WISH_NAMES;
+	return 0;
+}
+
 int lp_cmdline_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err)
 {
 	int at = 1, r = 0;
@@ -353,7 +385,7 @@ int lp_cmdline_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, stru
 			r = parse_letters(argv, &at, ret_cmdline, err);
 	}
 	ret_cmdline->operands = argv + (at < argc ? at : argc);
-	return r;
+	return r < 0 ? r : settle_network(ret_cmdline, err);
 }
 
 void lp_cmdline_clear(struct lp_cmdline *cmdline)

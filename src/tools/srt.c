@@ -127,20 +127,6 @@ static int choose_command(char **operands, struct lp_cmdline *cmdline, struct lp
 /* ---- options ----------------------------------------------------------------------------------
  */
 
-static int set_control(const char *value, struct lp_cmdline *cmdline, struct lp_err *err)
-{
-	char *end;
-	long number = strtol(value, &end, 10);
-
-	if (value[0] < '0' || value[0] > '9' || *end || number < 3 || number > 1 << 30)
-		return lp_fail(err, EINVAL,
-			"option '--control-fd <fd>' argument '%s' is invalid. must be an integer "
-			"file descriptor >= 3 (0-2 are stdin, stdout and stderr).",
-			value);
-	cmdline->control_fd = (int)number;
-	return 0;
-}
-
 static int set_option(const struct option *option, const char *value, struct lp_cmdline *cmdline,
 	struct lp_err *err)
 {
@@ -152,7 +138,7 @@ static int set_option(const struct option *option, const char *value, struct lp_
 		cmdline->shell_string = *value ? value : NULL;
 		return 0;
 	case OPT_CONTROL:
-		return set_control(value, cmdline, err);
+		return lp_cmdline_control(value, cmdline, err);
 	case OPT_REPORT:
 		cmdline->report_file = value;
 		return 0;

@@ -22,7 +22,7 @@ struct lp_cmdline {
 	bool help, version, quiet, verbose, json, plan, remove, host;
 	bool srt;                  /* landpen was called by srt's name */
 	bool violations;           /* srt --violations */
-	int control_fd;            /* srt --control-fd; 0: none */
+	int control_fd;            /* 0: none */
 	const char *shell_string;  /* -c */
 	const char *settings_file; /* -s */
 	const char *project_dir;
@@ -41,6 +41,8 @@ struct lp_cmdline {
 /* -EINVAL with the sentence. ret_cmdline is to be cleared in any case. */
 int lp_cmdline_parse(int argc, char **argv, struct lp_cmdline *ret_cmdline, struct lp_err *err);
 void lp_cmdline_clear(struct lp_cmdline *cmdline);
+/* The value of --control-fd. 0, or -EINVAL with the sentence, which is srt's. */
+int lp_cmdline_control(const char *value, struct lp_cmdline *cmdline, struct lp_err *err);
 
 /*
  * An option on stdout, its help from column `width` on; letter may be 0, name and argument NULL.

@@ -1,5 +1,6 @@
 /*
- * What a SOCKS5 client sends (RFC 1928, 1929). Runs in the proxy; the bytes are the agent's.
+ * What a SOCKS5 client sends (RFC 1928, 1929), and what a proxy answers. Runs in the proxy; the
+ * bytes are the agent's, and those of the proxy beyond.
  */
 #include "wire/wire.h"
 
@@ -80,5 +81,33 @@ enum lp_parse lp_socks_request(const uint8_t *buf, size_t len, struct lp_socks_r
 	request.address.bytes = buf + at;
 	request.port = (unsigned)buf[request.size - 2] << 8 | buf[request.size - 1];
 	*ret_request = request;
+	return LP_PARSE_OK;
+}
+
+enum lp_parse lp_socks_answers(const uint8_t *buf, size_t len, size_t *ret_size)
+{
+	size_t size = 2 + 4 + 2; /* the choice of a method, the reply without its address */
+
+	if ((len >= 1 && buf[0] != VERSION) || (len >= 2 && buf[1] != LP_SOCKS_NO_AUTH) ||
+		(len >= 3 && buf[2] != VERSION) || (len >= 4 && buf[3] != LP_SOCKS_SUCCEEDED))
+		return LP_PARSE_BAD;
+	if (len < 2 + 5)
+		return LP_PARSE_MORE;
+	switch (buf[5]) {
+	case LP_SOCKS_IPV4:
+		size += 4;
+		break;
+	case LP_SOCKS_IPV6:
+		size += 16;
+		break;
+	case LP_SOCKS_NAME:
+		size += 1 + (size_t)buf[6];
+		break;
+	default:
+		return LP_PARSE_BAD;
+	}
+	if (len < size)
+		return LP_PARSE_MORE;
+	*ret_size = size;
 	return LP_PARSE_OK;
 }

@@ -263,11 +263,18 @@ enum {
 	LP_SOCKS_IPV4 = 1,
 	LP_SOCKS_NAME = 3,
 	LP_SOCKS_IPV6 = 4,
+	LP_SOCKS_SUCCEEDED = 0,
 };
 
 /* A kind that is not known is OK, of size 4, without an address: the answer says so. */
 enum lp_parse lp_socks_request(
 	const uint8_t *buf, size_t len, struct lp_socks_request *ret_request);
+
+/*
+ * What a proxy says to a greeting that offers no password only, and to the request that was sent
+ * with it: OK if it is connected. The address in the reply is passed over. BAD: it refuses.
+ */
+enum lp_parse lp_socks_answers(const uint8_t *buf, size_t len, size_t *ret_size);
 
 /* ---- TLS (RFC 8446, 6066) -------------------------------------------------------------------- */
 

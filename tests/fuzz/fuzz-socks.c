@@ -16,6 +16,8 @@ static enum lp_parse parse(int which, const uint8_t *data, size_t len, size_t *r
 		return lp_socks_greeting(data, len, ret_size, &method);
 	if (which == 1)
 		return lp_socks_password(data, len, ret_size);
+	if (which == 2)
+		return lp_socks_answers(data, len, ret_size);
 	r = lp_socks_request(data, len, &request);
 	if (r == LP_PARSE_OK)
 		*ret_size = request.size;
@@ -30,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (size)
 		memcpy(copy, data, size);
-	for (int which = 0; which < 3; which++) {
+	for (int which = 0; which < 4; which++) {
 		size_t used = 0, other;
 		enum lp_parse r = parse(which, copy, size, &used);
 

@@ -947,6 +947,27 @@ static int act_many(char **arguments)
 	return say(!strcmp(listen_to(fd), "own") ? "ok" : "failed");
 }
 
+/* unused COUNT: a socket that waits for its use outlives that many which are closed without any. */
+static int act_unused(char **arguments)
+{
+	struct place at = place("127.0.0.1", "0");
+	socklen_t length = sizeof(at.in);
+	int server_fd = serve_own(&at, 0), fd = open_stream(&at);
+
+	if (server_fd < 0 || getsockname(server_fd, &at.any, &length) < 0)
+		return broken("own server");
+	for (int i = 0; i < atoi(arguments[0]); i++) {
+		int unused = i % 2 ? open_stream(&at) : socket(AF_INET, SOCK_DGRAM, 0);
+
+		if (unused < 0)
+			return fail();
+		close(unused);
+	}
+	if (connect(fd, &at.any, at.length) < 0)
+		return fail();
+	return say(!strcmp(listen_to(fd), "own") ? "ok" : "failed");
+}
+
 static int64_t ticks_of(pid_t pid)
 {
 	char path[64], text[512];
@@ -1205,6 +1226,7 @@ static const struct act {
 	{"swap-folder", act_swap_folder},
 	{"timeout", act_timeout},
 	{"undumpable", act_undumpable},
+	{"unused", act_unused},
 	{"vfork", act_vfork},
 	{"without-getfd", act_without_getfd},
 };

@@ -58,6 +58,7 @@ table()
 	plain|many left 4500|ok|ok|-|-
 	plain|many abstract 4500|ok|ok|-|-
 	plain|many tcp 4500|ok|ok|-|-
+	container|unused 5000|ok|ok|-|-
 	all|interrupt|EINTR|EINTR|-|-
 	all|restart|ok|ok|-|-
 	plain|preempt|ok|ok|-|-

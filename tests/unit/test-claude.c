@@ -181,6 +181,39 @@ static void test_deny_wins(void **state)
 	assert_may(fixture, ".ssh/in/x", true, false);
 }
 
+/* What Claude Code alone can hold is named, and the rest holds. */
+static void test_unheld(void **state)
+{
+	struct fixture *fixture = *state;
+
+	use_project(fixture, "{\"permissions\": {\"deny\": [\"Read(/closed)\",\n"
+			     "\"Bash(rm:*)\", \"mcp__x__*\", \"WebSearch\", \"Edit(/locked)\"]}}");
+	load(fixture);
+	assert_may(fixture, "p/closed", false, false);
+	assert_may(fixture, "p/locked", true, false);
+	assert_int_equal(fixture->policy->notices.count, 1);
+	assert_true(has_notice(fixture, ":2: permissions\\.deny\\[1\\]: 'Bash\\(rm:\\*\\)', "
+					"'mcp__x__\\*', 'WebSearch': not "
+					"held by landpen"));
+}
+
+static void test_files_disabled(void **state)
+{
+	struct fixture *fixture = *state;
+
+	use_project(fixture, "{\"permissions\": {\"deny\": [\"Read(/closed)\"]},\n"
+			     "\"sandbox\": {\"filesystem\": {\"disabled\": true}}}");
+	load(fixture);
+	assert_true(fixture->policy->files_disabled);
+	assert_int_equal(fixture->policy->notices.count, 1);
+	assert_true(has_notice(fixture, ":2: sandbox\\.filesystem\\.disabled: the paths of "
+					"permissions\\.deny and ask are not held either"));
+	use_project(fixture, "{\"permissions\": {\"deny\": [\"WebFetch(domain:a.com)\"]},\n"
+			     "\"sandbox\": {\"filesystem\": {\"disabled\": true}}}");
+	load(fixture);
+	assert_int_equal(fixture->policy->notices.count, 0);
+}
+
 static void test_home_is_not_given(void **state)
 {
 	struct fixture *fixture = *state;
@@ -264,15 +297,15 @@ static void test_refused(void **state)
 	static const struct {
 		const char *text, *expected;
 	} rows[] = {
-		{"{\"permissions\":{\"deny\":[\"Read(x)\",\n\"Bash(rm:*)\"]}}",
-			":2: permissions\\.deny\\[1\\]: 'Bash\\(rm:\\*\\)' denies what only "
-			"Claude"},
-		{"{\"permissions\":{\"deny\":[\"Edit\"]}}", "deny\\[0\\]: 'Edit' denies what only"},
-		{"{\"permissions\":{\"deny\":[\"Read(x\"]}}", "deny\\[0\\]: 'Read\\(x' denies"},
-		{"{\"permissions\":{\"deny\":[\"Read()\"]}}", "deny\\[0\\]: 'Read\\(\\)' denies"},
-		{"{\"permissions\":{\"deny\":[\"Read(!x)\"]}}", "deny\\[0\\]: .* denies"},
-		{"{\"permissions\":{\"deny\":[\"Read(a\\\\b)\"]}}", "deny\\[0\\]: .* denies"},
-		{"{\"permissions\":{\"deny\":[\"WebFetch\"]}}", "deny\\[0\\]: .* denies"},
+		{"{\"permissions\":{\"deny\":[\"Read(x)\",\n\"Edit\"]}}",
+			":2: permissions\\.deny\\[1\\]: 'Edit' cannot be held"},
+		{"{\"permissions\":{\"deny\":[\"Read(x\"]}}", "deny\\[0\\]: 'Read\\(x' cannot"},
+		{"{\"permissions\":{\"deny\":[\"Read()\"]}}", "deny\\[0\\]: 'Read\\(\\)' cannot"},
+		{"{\"permissions\":{\"deny\":[\"Read(!x)\"]}}", "deny\\[0\\]: .* cannot be held"},
+		{"{\"permissions\":{\"deny\":[\"Read(a\\\\b)\"]}}",
+			"deny\\[0\\]: .* cannot be held"},
+		{"{\"permissions\":{\"deny\":[\"WebFetch\"]}}", "deny\\[0\\]: .* cannot be held"},
+		{"{\"permissions\":{\"deny\":[\"WebFetch(a.com)\"]}}", "deny\\[0\\]: .* cannot be"},
 		{"{\"permissions\":{\"deny\":[\"WebFetch(domain:http://a.com)\"]}}",
 			"deny\\[0\\]: 'http://a\\.com' "},
 		{"{\"permissions\":{\"ask\":[\"WebFetch(domain:a)\"]}}", "ask\\[0\\]: 'a' "},
@@ -324,6 +357,8 @@ int main(void)
 		TEST(test_root),
 		TEST(test_access),
 		TEST(test_deny_wins),
+		TEST(test_unheld),
+		TEST(test_files_disabled),
 		TEST(test_home_is_not_given),
 		TEST(test_hosts),
 		TEST(test_the_rest),

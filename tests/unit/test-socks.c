@@ -89,12 +89,52 @@ static void test_request(void **state)
 	assert_null(request.address.bytes);
 }
 
+static void test_answers(void **state)
+{
+	static const struct {
+		const uint8_t *bytes;
+		size_t len, size;
+	} cases[] = {
+		{BYTES("\5\0\5\0\0\1\0\0\0\0\0\0rest"), 12},
+		{BYTES("\5\0\5\0\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\x50"), 24},
+		{BYTES("\5\0\5\0\0\3\4host\0\x50"), 13},
+		{BYTES("\5\0\5\0\0\3\0\0\x50"), 9},
+	};
+	static const struct {
+		const uint8_t *bytes;
+		size_t len;
+	} bad[] = {
+		{BYTES("\4")},                           /* another version */
+		{BYTES("HTTP/1.1 400")},                 /* another protocol */
+		{BYTES("\5\2")},                         /* wants a password */
+		{BYTES("\5\xff")},                       /* takes no method */
+		{BYTES("\5\0\4")},                       /* another version */
+		{BYTES("\5\0\5\2")},                     /* refuses */
+		{BYTES("\5\0\5\0\0\2\0\0\0\0\0\0\0\0")}, /* an address of no kind */
+	};
+	size_t size = 0;
+
+	(void)state;
+	assert_int_equal(lp_socks_answers(NULL, 0, &size), LP_PARSE_MORE);
+	for (size_t i = 0; i < LP_ARRAY_SIZE(cases); i++) {
+		for (size_t len = 0; len < cases[i].size; len++)
+			assert_int_equal(
+				lp_socks_answers(cases[i].bytes, len, &size), LP_PARSE_MORE);
+		assert_int_equal(
+			lp_socks_answers(cases[i].bytes, cases[i].len, &size), LP_PARSE_OK);
+		assert_int_equal(size, cases[i].size);
+	}
+	for (size_t i = 0; i < LP_ARRAY_SIZE(bad); i++)
+		assert_int_equal(lp_socks_answers(bad[i].bytes, bad[i].len, &size), LP_PARSE_BAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_answers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,11 +1,15 @@
 /*
- * The folder of one session: settings files that commands are started with, and their reports. It
- * is where landpen keeps its own state, which no pen may change.
+ * The folder of one session: settings files that commands are started with, what has changed in each
+ * since, and reports. It is where landpen keeps its own state, which no pen may change.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+
+import { network } from './settings.js'
 
 function place() {
   const state = process.env.XDG_STATE_HOME
@@ -30,6 +34,7 @@ function sweep(dir) {
 
 export class Session {
   #count = 0
+  #settings = new Map()
 
   constructor() {
     const dir = place()
@@ -40,19 +45,49 @@ export class Session {
     process.once('exit', this.remove)
   }
 
-  /** The file that holds text, and whether it is new. */
-  settings(text) {
-    const name = createHash('sha256').update(text).digest('hex')
+  /**
+   * The file that holds text, the one that its updates go to, and whether they are new. custom: what
+   * the call said of the network, which also holds of hosts that are allowed later. Without rules for
+   * files there are no updates: the command could write them.
+   */
+  settings(text, custom) {
+    const said = JSON.stringify(custom?.network ?? null)
+    const name = createHash('sha256').update(`${said}\n${text}`).digest('hex')
     const file = path.join(this.dir, `${name}.json`)
-    const isNew = !existsSync(file)
+    const disabled = JSON.parse(text).filesystem?.disabled === true
+    const updates = disabled ? undefined : path.join(this.dir, `${name}.updates`)
+    const isNew = !this.#settings.has(file)
     if (isNew) {
       writeFileSync(file, text, { mode: 0o600 })
+      if (updates) {
+        writeFileSync(updates, '', { mode: 0o600 })
+      }
+      this.#settings.set(file, { text, custom, updates, last: undefined })
     }
-    return { file, isNew }
+    return { file, updates, isNew }
   }
 
   forget(file) {
+    const { updates } = this.#settings.get(file)
     rmSync(file, { force: true })
+    if (updates) {
+      rmSync(updates, { force: true })
+    }
+    this.#settings.delete(file)
+  }
+
+  /** Gives the network of config to all commands, to those that run as well. */
+  update(config) {
+    for (const settings of this.#settings.values()) {
+      const line = JSON.stringify({
+        ...JSON.parse(settings.text),
+        network: network(config, settings.custom),
+      })
+      if (settings.updates && line !== (settings.last ?? settings.text)) {
+        appendFileSync(settings.updates, `\n${line}\n`) // the one before may have been cut
+        settings.last = line
+      }
+    }
   }
 
   report() {

@@ -36,8 +36,8 @@ function filesystem(config, custom, hidden) {
   return made
 }
 
-/* A call may only narrow the network: srt's proxy does not know of it at all. */
-function network(config, custom) {
+/** A call may only narrow the network: srt's proxy does not know of it at all. */
+export function network(config, custom) {
   const made = { ...config.network }
   if (custom?.network?.allowedDomains !== undefined) {
     made.allowedDomains = made.allowedDomains.filter(host =>

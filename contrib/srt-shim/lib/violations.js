@@ -59,27 +59,6 @@ export class SandboxViolationStore {
   }
 }
 
-function isIgnored(line, command, ignored = {}) {
-  return Object.entries(ignored).some(
-    ([pattern, texts]) =>
-      (pattern === '*' || command.includes(pattern)) && texts.some(text => line.includes(text)),
-  )
-}
-
-/* srt's line for one of landpen's refusals. */
-function lineOf(refusal) {
-  if (refusal.violation) {
-    return refusal.violation
-  }
-  if (refusal.refused === 'write') {
-    return `deny file-write ${refusal.target}`
-  }
-  const what = refusal.refused === 'serve' ? 'network-bind' : 'network-outbound'
-  const port = refusal.port ? `:${refusal.port}` : ''
-  const reason = (refusal.reason || 'not on the allow list').replace(/^not on/, 'host is not on')
-  return `deny ${what} ${refusal.target}${port} (${reason})`
-}
-
 /** The report of one wrapped command. */
 export class Report {
   #read = 0
@@ -111,15 +90,14 @@ export class Report {
   }
 
   /** Adds what is new to the store. Files are told only if asked for, as in srt. */
-  collect(store, { files, ignored }) {
+  collect(store, files) {
     for (const text of this.#lines()) {
-      const refusal = JSON.parse(text)
-      const line = lineOf(refusal)
-      if ((refusal.refused === 'write' && !files) || isIgnored(line, this.command, ignored)) {
+      const { refused, violation } = JSON.parse(text)
+      if (refused === 'write' && !files) {
         continue
       }
       store.addViolation({
-        line,
+        line: violation,
         encodedCommand: encodeKey(this.key),
         command: this.command,
         timestamp: new Date(),

@@ -4,6 +4,7 @@
  * line of JSON each. SERVER is the port of a server on this machine's loopback.
  */
 import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 
 import { SandboxManager } from '@anthropic-ai/sandbox-runtime'
 
@@ -90,6 +91,30 @@ SandboxManager.updateConfig({ ...config, network: { allowedDomains: [], deniedDo
 await act('updated: fetch', fetch)
 SandboxManager.updateConfig(config)
 await act('updated again: fetch', fetch)
+
+// a command that runs meanwhile
+const running = spawn(
+  await SandboxManager.wrapWithSandbox(
+    `while read -r line; do curl -s -o /dev/null -w '%{http_code}\\n' --retry 3 --retry-delay 1 --retry-connrefused --noproxy '' http://localhost:${process.env.SERVER}/; done`,
+  ),
+  { shell: true, stdio: ['pipe', 'pipe', 'ignore'] },
+)
+const statuses = createInterface({ input: running.stdout })[Symbol.asyncIterator]()
+async function becomes(what, expected) {
+  let status
+  for (const until = Date.now() + 5000; status !== expected && Date.now() < until; ) {
+    running.stdin.write('\n')
+    status = (await statuses.next()).value
+  }
+  say(what, status)
+}
+await becomes('running: fetch', '200')
+SandboxManager.updateConfig({ ...config, network: { allowedDomains: [], deniedDomains: [] } })
+await becomes('running: closed', '403')
+SandboxManager.updateConfig(config)
+await becomes('running: open again', '200')
+running.stdin.end()
+await new Promise(resolve => running.on('close', resolve))
 
 for (const [id, url] of [
   ['denied', 'http://denied.example/'],

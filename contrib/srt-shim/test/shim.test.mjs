@@ -4,7 +4,7 @@
  * without it.
  */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync,
   symlinkSync, writeFileSync,
@@ -12,6 +12,7 @@ import {
 import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -142,6 +143,105 @@ test('hosts', async () => {
   } finally {
     server.close()
   }
+})
+
+/* A wrapped command that fetches as often as it is asked to, and writes the status of each. */
+function start(line) {
+  const child = spawn(line, { shell: true, stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const fetch = async () => {
+    child.stdin.write('\n')
+    return (await lines.next()).value
+  }
+  const becomes = async expected => {
+    const until = Date.now() + 10000
+    let status
+    while ((status = await fetch()) !== expected) {
+      assert.ok(Date.now() < until, `still ${status}, not ${expected}`)
+    }
+  }
+  const end = () => new Promise(resolve => child.on('exit', resolve).stdin.end())
+  return { fetch, becomes, end }
+}
+
+async function serving(use) {
+  const server = http.createServer((request, response) => response.end('hello'))
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  const fetch = `curl -s -o /dev/null -w '%{http_code}' --noproxy '' http://localhost:${server.address().port}/`
+  try {
+    await use(`while read -r line; do ${fetch}; echo; done`)
+  } finally {
+    server.close()
+  }
+}
+
+const OPEN = { allowedDomains: ['localhost'] }
+
+test('updateConfig changes the hosts of commands that run', () =>
+  serving(async command => {
+    await SandboxManager.initialize(config())
+    const line = await SandboxManager.wrapWithSandbox(command)
+    const narrow = await SandboxManager.wrapWithSandbox(command, undefined, {
+      network: { allowedDomains: [] },
+    })
+    const bareOne = start(command)
+    const running = [start(line), start(line)] // a line may be run more than once
+    const narrowed = start(narrow)
+    assert.equal(await bareOne.fetch(), '200')
+    for (const one of [...running, narrowed]) {
+      assert.equal(await one.fetch(), '403')
+    }
+    SandboxManager.updateConfig(config({}, OPEN))
+    await Promise.all(running.map(one => one.becomes('200')))
+    assert.equal(await narrowed.fetch(), '403')
+    SandboxManager.updateConfig(config({}, { ...OPEN, deniedDomains: ['localhost'] }))
+    await Promise.all(running.map(one => one.becomes('403')))
+    SandboxManager.updateConfig(config({ denyWrite: ['kept'] }, OPEN))
+    await Promise.all(running.map(one => one.becomes('200')))
+    SandboxManager.updateConfig(config())
+    await Promise.all(running.map(one => one.becomes('403')))
+    await Promise.all([bareOne, ...running, narrowed].map(one => one.end()))
+  }))
+
+test('a line that was made before holds what has come since', () =>
+  serving(async command => {
+    await SandboxManager.initialize(config({}, OPEN))
+    const line = await SandboxManager.wrapWithSandbox(command)
+    const once = async () => {
+      const one = start(line)
+      const status = await one.fetch()
+      await one.end()
+      return status
+    }
+    assert.equal(await once(), '200')
+    SandboxManager.updateConfig(config())
+    assert.equal(await once(), '403')
+    SandboxManager.updateConfig(config({}, OPEN))
+    assert.equal(await once(), '200')
+  }))
+
+test('a command without rules for files keeps its hosts', () =>
+  serving(async command => {
+    await SandboxManager.initialize(config({ disabled: true }, OPEN))
+    const running = start(await SandboxManager.wrapWithSandbox(command))
+    assert.equal(await running.fetch(), '200')
+    SandboxManager.updateConfig(config({ disabled: true }))
+    assert.equal(await running.fetch(), '200')
+    await running.end()
+    const later = start(await SandboxManager.wrapWithSandbox(command))
+    assert.notEqual(await later.fetch(), '200')
+    await later.end()
+    assert.deepEqual(
+      readdirSync(path.join(session(), readdirSync(session())[0])).filter(name => /updates/.test(name)), [])
+  }))
+
+test('updateConfig leaves files to what is wrapped later', async () => {
+  await SandboxManager.initialize(config())
+  const line = await SandboxManager.wrapWithSandbox('echo x > kept/file')
+  SandboxManager.updateConfig(config({ denyWrite: ['kept'] }))
+  const run = bare(line)
+  assert.deepEqual([run.status, run.stderr], [0, ''])
+  assert.notEqual((await penned('echo x > kept/file')).status, 0)
 })
 
 test('without initialize nothing is allowed', () => {
@@ -316,6 +416,7 @@ test('no command may change what the next one is started with', async () => {
     `rm ${file}`,
     `mv ${dir} ${dir}x`,
     `touch ${dir}/new`,
+    `echo '{}' >> ${file.replace('.json', '.updates')}`,
     `mv ${session()} ${home}/x`,
   ]) {
     assert.notEqual((await penned(command)).status, 0, command)
@@ -439,7 +540,7 @@ test('a program prints the same with srt\'s package and with the shim', { skip }
     const { stdout } = await promisify(execFile)(process.execPath, [path.join(dir, 'embedder.mjs')], {
       cwd: path.join(own, 'p'),
       timeout: 120000,
-      env: { ...process.env, HOME: own, SERVER: `${server.address().port}`, PASSED: 'yes',
+      env: { ...process.env, HOME: own, TMPDIR: '/tmp', SERVER: `${server.address().port}`, PASSED: 'yes',
         TOKEN: 'secret' },
     })
     outputs.push(stdout.replaceAll(dir, 'DIR').split('\n'))
