@@ -217,19 +217,40 @@ static bool is_file_name(const char *path, const char *project)
 	return !lp_path_is_under(path, project) && (strchr(name + 1, '.') || !strcmp(name, ".env"));
 }
 
-/* What another run made for this purpose: the last pen in the project removes it. */
+/* The folders above a stub that were only made for it, the first of them first. */
+static int adopt_above(struct lp_plan *plan, const char *stub)
+{
+	lp_autofree char *above = lp_path_parent(stub);
+	struct stat st;
+	int r;
+
+	if (!above)
+		return -ENOMEM;
+	if (!strcmp(above, plan->project) || lstat(above, &st) < 0 || !S_ISDIR(st.st_mode) ||
+		(st.st_mode & 07777) != LP_STUB_ABOVE_MODE || lp_strv_has(&plan->stubs, above))
+		return 0;
+	r = adopt_above(plan, above);
+	return r < 0 ? r : lp_strv_add(&plan->stubs, above);
+}
+
+/* What another run made for this purpose: the last pen that stands on it removes it. */
 static int adopt_stub(
 	struct lp_plan *plan, const struct point *point, mode_t type, enum state outer)
 {
+	struct lp_strv *list = NULL;
 	mode_t mode = type & 07777;
+	int r;
 
 	if (outer != STATE_WRITE || (point->rule && point->rule->kind >= LP_RULE_ALLOW_READ))
 		return 0;
 	if (S_ISDIR(type) && (mode == LP_STUB_MODE || mode == LP_STUB_ABOVE_MODE))
-		return lp_strv_add(&plan->stubs, point->path);
+		list = &plan->stubs;
 	if (S_ISREG(type) && mode == LP_FILE_STUB_MODE && is_file_name(point->path, plan->project))
-		return lp_strv_add(&plan->file_stubs, point->path);
-	return 0;
+		list = &plan->file_stubs;
+	if (!list || lp_strv_has(list, point->path))
+		return 0;
+	r = adopt_above(plan, point->path);
+	return r < 0 ? r : lp_strv_add(list, point->path);
 }
 
 static bool has_gap(const struct lp_plan *plan, const char *name)

@@ -7,8 +7,6 @@
  * launcher is about to exec, it shares its memory (CLONE_VM) until then, which saves the copy of
  * the page tables; it makes only system calls that cannot fail meanwhile and no library state.
  */
-#include "supervise/supervise.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +20,7 @@
 #include <unistd.h>
 
 #include "kernel/kernel.h"
+#include "supervise/parts.h"
 
 /* Room for lp_remove_tree's recursion; pages that are not touched cost nothing. */
 #define JANITOR_STACK ((size_t)1024 * 1024)
@@ -38,6 +37,14 @@ static struct {
 	char stack[JANITOR_STACK - 2048];
 	struct duty duty;
 } janitor __attribute__((aligned(4096)));
+
+void lp_leftovers_remove(const struct lp_plan *plan)
+{
+	lp_stubs_remove(plan);
+	lp_remove_tree(AT_FDCWD, plan->tmpdir);
+	if (plan->spares)
+		lp_remove_tree(AT_FDCWD, plan->spares);
+}
 
 /* Pipes that the command closes must not stay open here. */
 static void keep_only(int one, int two)

@@ -35,7 +35,7 @@ struct run {
 	const struct lp_plan *plan;
 	int socket, inner_socket;   /* front <-> the command's nearest ancestor */
 	int control, inner_control; /* front <-> supervisor, if there is one */
-	int errors, error_pipe, args_fd, self_fd, signals, project_lock, tmpdir_lock, exclude_fd,
+	int errors, error_pipe, args_fd, self_fd, signals, stubs_lock, tmpdir_lock, exclude_fd,
 		command_fd, gate_socket;
 	uint32_t ignored, blocked;
 	int stops;
@@ -46,6 +46,16 @@ struct run {
 
 /* Becomes bwrap; the caller is the child that was forked for it. */
 void lp_exec_bwrap(const struct run *run);
+
+/* ---- stubs.c -------------------------------------------------------------------------------- */
+
+/*
+ * Makes the folders and files that bwrap mounts absent protected names on. ret_lock: what all
+ * processes that need them keep open; -1 where there are none. 0 or -errno with the sentence.
+ */
+int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err);
+/* Removes those that no other pen stands on. Errors are passed over. */
+void lp_stubs_remove(const struct lp_plan *plan);
 
 /* ---- updates.c ------------------------------------------------------------------------------ */
 

@@ -182,7 +182,7 @@ static void place(int fd, int number)
 void lp_exec_bwrap(const struct run *run)
 {
 	const int sources[] = {run->inner_socket, 0, 1, 2, run->args_fd, run->self_fd,
-		run->project_lock, run->exclude_fd, run->tmpdir_lock, run->command_fd,
+		run->stubs_lock, run->exclude_fd, run->tmpdir_lock, run->command_fd,
 		run->gate_socket};
 	int copies[LP_ARRAY_SIZE(sources)], null_fd, errors;
 
@@ -406,21 +406,21 @@ int lp_supervise(const struct lp_order *order, struct lp_outcome *ret_outcome, s
 		.args_fd = -1,
 		.self_fd = -1,
 		.signals = -1,
-		.project_lock = -1,
+		.stubs_lock = -1,
 		.tmpdir_lock = order->tmpdir_lock,
 		.exclude_fd = -1,
 		.command_fd = -1,
 		.gate_socket = -1,
 		.ignored = ignored_signals(),
 		.blocked = blocked_signals()};
-	int r = lp_stubs_make(plan, &run.project_lock, err);
+	int r = lp_stubs_make(plan, &run.stubs_lock, err);
 
 	if (r == 0)
 		r = start(&run, err);
 	if (r == 0)
 		r = wait_for_command(&run, ret_outcome, err);
 	lp_strv_clear(&run.arguments);
-	lp_closep(&run.project_lock);
+	lp_closep(&run.stubs_lock);
 	lp_closep(&run.socket);
 	lp_closep(&run.control);
 	lp_closep(&run.errors);

@@ -22,14 +22,8 @@ int lp_tmpdir_make(const char *path, int *ret_fd, struct lp_err *err);
 void lp_tmpdir_sweep(const char *own);
 
 /*
- * Makes the folders that bwrap mounts absent protected names on, and takes a shared lock on the
- * project: the last pen in it removes them. ret_lock is -1 where there are none.
- */
-int lp_stubs_make(const struct lp_plan *plan, int *ret_lock, struct lp_err *err);
-
-/*
- * Removes the TMPDIR, the spare directories and, unless another pen in the project still needs
- * them, the stubs. Errors are passed over.
+ * Removes the TMPDIR, the spare directories and, unless another pen still needs them, the stubs.
+ * Errors are passed over.
  */
 void lp_leftovers_remove(const struct lp_plan *plan);
 

@@ -56,8 +56,8 @@ enum source {
 static int keep_descriptors(struct run *run, int *tcp, int *report, int *updates)
 {
 	int *const kept[] = {&run->inner_socket, &run->inner_control, &run->error_pipe,
-		&run->args_fd, &run->self_fd, &run->project_lock, &run->tmpdir_lock,
-		&run->exclude_fd, &run->command_fd, tcp, report, updates};
+		&run->args_fd, &run->self_fd, &run->stubs_lock, &run->tmpdir_lock, &run->exclude_fd,
+		&run->command_fd, tcp, report, updates};
 	int next = 3;
 
 	for (size_t i = 0; i < LP_ARRAY_SIZE(kept); i++) {
