@@ -40,7 +40,7 @@ table()
 	container|swap 10000 127.0.0.2 $A|reached|held|-|-
 	container|dup 60 127.0.0.2 $A connect|reached|held|-|-
 	container|dup 60 127.0.0.2 $A listen|open to all|held|-|-
-	container|rename-bind 400 out.s|reached|held|-|-
+	container|rename-bind 2000 out.s|reached|held|-|-
 	all|any 127.0.0.1 127.0.0.2 0.0.0.0 $A|reached|held|-|-
 	all|any ::1 ::ffff:127.0.0.1 :: $C|reached|EAFNOSUPPORT,EINVAL,ENETUNREACH|-|-
 	plain|device name|ok|EPERM|-|-
