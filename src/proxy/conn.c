@@ -47,12 +47,19 @@ int lp_conn_register(struct lp_proxy *proxy, struct lp_conn *conn, int which)
 	return epoll_ctl(proxy->epoll, EPOLL_CTL_ADD, side->fd, &event) < 0 ? -errno : 0;
 }
 
-void lp_conn_close_server(struct lp_conn *conn)
+/* Who handed the socket over may have it open still, and its events would come on. */
+static void close_socket(const struct lp_proxy *proxy, int fd)
+{
+	epoll_ctl(proxy->epoll, EPOLL_CTL_DEL, fd, NULL);
+	close(fd);
+}
+
+void lp_conn_close_server(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_side *side = &conn->side[LP_SERVER];
 
 	if (side->fd >= 0)
-		close(side->fd);
+		close_socket(proxy, side->fd);
 	*side = (struct lp_side){.fd = -1};
 }
 
@@ -84,7 +91,7 @@ void lp_conn_set_deadline(struct lp_proxy *proxy, struct lp_conn *conn, int64_t 
 	}
 }
 
-static void close_side(struct lp_side *side, bool reset)
+static void close_side(const struct lp_proxy *proxy, struct lp_side *side, bool reset)
 {
 	const struct linger linger = {.l_onoff = 1};
 
@@ -92,7 +99,7 @@ static void close_side(struct lp_side *side, bool reset)
 		return;
 	if (reset)
 		setsockopt(side->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	close(side->fd);
+	close_socket(proxy, side->fd);
 	side->fd = -1;
 }
 
@@ -112,8 +119,8 @@ void lp_conn_end(struct lp_proxy *proxy, struct lp_conn *conn, bool reset)
 		return;
 	conn->state = LP_STATE_DEAD;
 	lp_conn_set_deadline(proxy, conn, 0);
-	close_side(&conn->side[LP_CLIENT], reset);
-	close_side(&conn->side[LP_SERVER], reset);
+	close_side(proxy, &conn->side[LP_CLIENT], reset);
+	close_side(proxy, &conn->side[LP_SERVER], reset);
 	lp_relay_release(proxy, conn);
 	if (conn->hand)
 		hand_free(proxy, LP_TAKE(conn->hand));
@@ -141,7 +148,7 @@ void lp_conn_free_dead(struct lp_proxy *proxy)
 
 void lp_conn_finish(struct lp_proxy *proxy, struct lp_conn *conn)
 {
-	lp_conn_close_server(conn);
+	lp_conn_close_server(proxy, conn);
 	lp_dial_forget(proxy, conn->hand);
 	lp_buffer_clear(&conn->hand->in);
 	lp_conn_set_deadline(proxy, conn, LINGER_MS);

@@ -110,7 +110,7 @@ static void try_next(struct lp_proxy *proxy, struct lp_conn *conn)
 	struct lp_hand *hand = conn->hand;
 	unsigned port = hand->upstream ? hand->upstream->port : hand->port;
 
-	lp_conn_close_server(conn);
+	lp_conn_close_server(proxy, conn);
 	while (hand->next < hand->count && proxy->now < hand->dial_deadline) {
 		int r = attempt(proxy, conn, &hand->addresses[hand->next++], port);
 		int64_t left = hand->dial_deadline - proxy->now;
@@ -124,7 +124,7 @@ static void try_next(struct lp_proxy *proxy, struct lp_conn *conn)
 			return;
 		}
 		hand->error = -r;
-		lp_conn_close_server(conn);
+		lp_conn_close_server(proxy, conn);
 	}
 	lp_answer_unreachable(proxy, conn, hand->error ? hand->error : ETIMEDOUT);
 }
@@ -348,7 +348,7 @@ void lp_dial_socket(struct lp_proxy *proxy, const struct lp_packet *packet, int 
 		return;
 	}
 	lp_dial_forget(proxy, hand);
-	lp_conn_close_server(conn);
+	lp_conn_close_server(proxy, conn);
 	conn->side[LP_SERVER].fd = fd;
 	conn->state = LP_STATE_DIAL;
 	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||

@@ -17,7 +17,7 @@
  */
 
 /* An idle server's connection on which something happens has ended, or is out of step. */
-static void check_idle_server(struct lp_conn *conn)
+static void check_idle_server(struct lp_proxy *proxy, struct lp_conn *conn)
 {
 	struct lp_side *server = &conn->side[LP_SERVER];
 	char byte;
@@ -27,7 +27,7 @@ static void check_idle_server(struct lp_conn *conn)
 	if (recv(server->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
 		server->readable = false;
 	else
-		lp_conn_close_server(conn);
+		lp_conn_close_server(proxy, conn);
 }
 
 static bool leads_there(const struct lp_hand *hand, const struct lp_side *server,
@@ -46,12 +46,12 @@ static void connect_server(struct lp_proxy *proxy, struct lp_conn *conn)
 		lp_policy_upstream(proxy->policy, hand->host, LP_ASKED_PLAIN);
 
 	conn->side[LP_SERVER].readable = true;
-	check_idle_server(conn);
+	check_idle_server(proxy, conn);
 	if (leads_there(hand, &conn->side[LP_SERVER], upstream)) {
 		hand->exchange.phase = LP_PHASE_ANSWER;
 		return;
 	}
-	lp_conn_close_server(conn);
+	lp_conn_close_server(proxy, conn);
 	hand->exchange.may_repeat = false;
 	hand->exchange.phase = LP_PHASE_DIAL;
 	hand->server_upstream = upstream;
@@ -71,7 +71,7 @@ static void server_failed(struct lp_proxy *proxy, struct lp_conn *conn)
 	} else if (exchange->may_repeat && !hand->server_in.len) {
 		hand->server_out.start = 0;
 		hand->server_out.len = exchange->head_size;
-		lp_conn_close_server(conn);
+		lp_conn_close_server(proxy, conn);
 		connect_server(proxy, conn);
 	} else {
 		lp_answer_unreachable(proxy, conn, ECONNREFUSED);
@@ -224,7 +224,7 @@ static bool take_request(struct lp_proxy *proxy, struct lp_conn *conn)
 	struct lp_http_head head;
 	ssize_t n;
 
-	check_idle_server(conn);
+	check_idle_server(proxy, conn);
 	do {
 		n = lp_side_fill(&conn->side[LP_CLIENT], &hand->in, LP_HTTP_HEAD_MAX);
 	} while (n > 0);
@@ -354,7 +354,7 @@ static void end_exchange(struct lp_proxy *proxy, struct lp_conn *conn)
 		return;
 	}
 	if (!exchange->keep_server || hand->server_in.len)
-		lp_conn_close_server(conn);
+		lp_conn_close_server(proxy, conn);
 	lp_buffer_clear(&hand->server_in);
 	lp_buffer_clear(&hand->server_out);
 	lp_buffer_clear(&hand->out);

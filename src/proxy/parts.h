@@ -181,7 +181,7 @@ struct lp_proxy {
 /* Takes fd. NULL without memory. */
 struct lp_conn *lp_conn_new(struct lp_proxy *proxy, int fd);
 int lp_conn_register(struct lp_proxy *proxy, struct lp_conn *conn, int which);
-void lp_conn_close_server(struct lp_conn *conn);
+void lp_conn_close_server(struct lp_proxy *proxy, struct lp_conn *conn);
 void lp_conn_again(struct lp_proxy *proxy, struct lp_conn *conn);
 void lp_conn_set_deadline(struct lp_proxy *proxy, struct lp_conn *conn, int64_t milliseconds);
 /* The end. reset: both peers are to see an error rather than an end. */

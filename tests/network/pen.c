@@ -206,20 +206,28 @@ int tcp_connect(unsigned port)
 	return fd;
 }
 
-int pen_client(struct pen *pen, uint32_t kind, const char *host, unsigned port)
+int pen_client_kept(
+	struct pen *pen, uint32_t kind, const char *host, unsigned port, int *ret_accepted)
 {
 	struct lp_packet packet = {.kind = kind, .port = port, .program = "client"};
 	struct sockaddr_in address;
 	socklen_t len = sizeof(address);
-	int client, accepted, r;
+	int client, r;
 
 	MUST(getsockname(pen->listener, (struct sockaddr *)&address, &len) == 0);
 	client = tcp_connect(ntohs(address.sin_port));
-	accepted = tcp_accept(pen->listener);
+	*ret_accepted = tcp_accept(pen->listener);
 	snprintf(packet.host, sizeof(packet.host), "%s", host);
-	while ((r = lp_packet_send(pen->gate, &packet, accepted)) == -EAGAIN)
+	while ((r = lp_packet_send(pen->gate, &packet, *ret_accepted)) == -EAGAIN)
 		usleep(1000);
 	MUST(r == 0);
+	return client;
+}
+
+int pen_client(struct pen *pen, uint32_t kind, const char *host, unsigned port)
+{
+	int accepted, client = pen_client_kept(pen, kind, host, port, &accepted);
+
 	close(accepted);
 	return client;
 }

@@ -22,6 +22,9 @@ int pen_stop(struct pen *pen);
 
 /* A connection of the agent's, handed over as this kind of packet: the agent's end. */
 int pen_client(struct pen *pen, uint32_t kind, const char *host, unsigned port);
+/* The proxy's end stays open here too, as it is for a moment in the gate. */
+int pen_client_kept(
+	struct pen *pen, uint32_t kind, const char *host, unsigned port, int *ret_accepted);
 /* The next LP_PACKET_DENIED within two seconds. */
 bool pen_denied(struct pen *pen, struct lp_packet *ret_packet);
 

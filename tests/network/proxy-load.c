@@ -293,6 +293,25 @@ static void test_slow_clients(void **state)
 	close(socks);
 }
 
+/* What comes for a connection that has ended, and that the gate has not let go of yet. */
+static void test_late_gate(void **state)
+{
+	struct pen pen;
+	int client, accepted;
+
+	(void)state;
+	pen_start(&pen, policy);
+	client = pen_client_kept(&pen, LP_PACKET_NAMED, "nx.test", port, &accepted);
+	assert_alive(&pen); /* it has been looked up in vain by then */
+	assert_alive(&pen);
+	say(client, "late");
+	assert_alive(&pen);
+	close(client);
+	close(accepted);
+	assert_alive(&pen);
+	assert_int_equal(pen_stop(&pen), 0);
+}
+
 static void test_resolver_gone(void **state)
 {
 	struct pen pen;
@@ -375,6 +394,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_few_descriptors),
 		cmocka_unit_test(test_unread_answer),
 		cmocka_unit_test(test_slow_clients),
+		cmocka_unit_test(test_late_gate),
 		cmocka_unit_test(test_resolver_gone),
 		cmocka_unit_test(test_many_lookups),
 		cmocka_unit_test(test_gate_ends),
